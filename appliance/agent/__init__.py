@@ -1,0 +1,1 @@
+"""The agent: everything between the cloud, the printer daemon and the camera."""

@@ -1,0 +1,1 @@
+"""Pictures: drivers, the worker process, orientation and size."""

@@ -1,0 +1,1 @@
+"""The I/O of the Polar Cloud: transport, uploads, downloads, outbox."""

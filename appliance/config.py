@@ -1,0 +1,231 @@
+"""Settings: defaults < system file < boot-partition file < the file or flags of a command.
+
+Every file is TOML, each value is checked with the file and key in the message, and
+:func:`Config.describe` can say where each came from.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from appliance.errors import ConfigError
+
+SYSTEM_FILE = Path("/etc/polar-appliance/config.toml")
+BOOT_FILE = Path("/boot/firmware/polar-appliance.toml")
+SECRET_KEYS = frozenset({"cloud.pin"})
+
+Seconds = Annotated[float, Meta(gt=0)]
+Dimension = Annotated[int, Meta(ge=64, le=4096)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class CloudSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Polar Cloud and how often it is told what (protocol section 1.2)."""
+
+    url: str = "https://printer4.polar3d.com"
+    mfg: Annotated[str, Meta(min_length=1, max_length=32)] = "op"
+    mfg_sn: str = ""
+    email: str = ""
+    pin: str = ""
+    printer_make: str = ""
+    status_interval: Seconds = 10.0
+    idle_image_interval: Seconds = 60.0
+    printing_image_interval: Seconds = 10.0
+    ca_file: str = ""  # PEM file of extra authorities to trust, for a server of one's own
+    max_download: Annotated[int, Meta(gt=0)] = 1_000_000_000  # bytes
+
+
+class PrinterSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The serial port, and where the head waits during a pause."""
+
+    port: str = "auto"
+    baud: Literal["auto"] | Annotated[int, Meta(ge=1200, le=4_000_000)] = "auto"
+    park_x: float = 0.0  # mm
+    park_y: float = 0.0
+    park_lift: Annotated[float, Meta(ge=0)] = 5.0
+    park_retract: Annotated[float, Meta(ge=0)] = 2.0
+    unload_length: Annotated[float, Meta(ge=0)] = 60.0  # of the pause type "filament"
+    max_tool_temperature: Annotated[float, Meta(gt=0, le=500)] = 300.0  # °C, for `temperature`
+    max_bed_temperature: Annotated[float, Meta(gt=0, le=200)] = 130.0
+    max_chamber_temperature: Annotated[float, Meta(gt=0, le=200)] = 90.0
+
+
+class CameraSource(StrEnum):
+    """Which driver takes the pictures."""
+
+    AUTO = "auto"
+    PICAMERA2 = "picamera2"
+    V4L2 = "v4l2"
+    SYNTHETIC = "synthetic"
+    NONE = "none"
+
+
+class CameraSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The camera; ``transform`` is the bit mask of section 3.6: 1 = H, 2 = V, 4 = 90° ccw."""
+
+    source: CameraSource = CameraSource.AUTO
+    device: str = "/dev/video0"
+    transform: Annotated[int, Meta(ge=0, le=7)] = 0
+    width: Dimension = 1280
+    height: Dimension = 720
+    exposure_timeout: Seconds = 10.0  # a capture that takes longer has wedged
+
+
+class TimelapseSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The time-lapse of a completed cloud print (section 1.4)."""
+
+    interval: Annotated[float, Meta(ge=0)] = 0.0  # seconds; 0 = from the length of the print
+    encoder: Literal["x264", "hardware"] = "x264"
+    time_limit: Seconds = 900.0  # of the encoder
+
+
+class PathSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where durable and fleeting files lie."""
+
+    state: str = "/var/lib/polar-appliance"
+    run: str = "/run/polar-appliance"
+
+
+class CustomCommand(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An entry of the cloud's menu (section 3.3): lines of G-code, or something for the host."""
+
+    label: Annotated[str, Meta(min_length=1, max_length=64)]
+    gcode: list[str] = []
+    action: Literal["", "restart-agent", "reboot", "shutdown"] = ""
+    help: str = ""
+    confirm: str = ""
+
+
+class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, checked."""
+
+    cloud: CloudSettings = CloudSettings()
+    printer: PrinterSettings = PrinterSettings()
+    camera: CameraSettings = CameraSettings()
+    timelapse: TimelapseSettings = TimelapseSettings()
+    paths: PathSettings = PathSettings()
+    commands: list[CustomCommand] = []
+
+    @property
+    def state_folder(self) -> Path:
+        """Durable files: identity, job, outbox, spool, frames."""
+        return Path(self.paths.state)
+
+    @property
+    def run_folder(self) -> Path:
+        """Fleeting files: sockets."""
+        return Path(self.paths.run)
+
+    @property
+    def printer_socket(self) -> Path:
+        """The printer daemon's Unix socket."""
+        return self.run_folder / "printer.sock"
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The settings in force, and the origin of each by dotted key."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+    def describe(self) -> Iterator[tuple[str, object, str]]:
+        """(dotted key, value, origin) of every setting; secrets are never shown."""
+        for key, value in _flatten(msgspec.to_builtins(self.settings)):
+            shown = "(set)" if key in SECRET_KEYS and value else value
+            yield key, shown, self.origins.get(key, "default")
+
+
+def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -> Config:
+    """The settings from ``explicit`` alone, or else from the system and boot files.
+
+    Raises ConfigError naming the file, the key and what was expected.
+    """
+    files = (
+        [explicit]
+        if explicit
+        else [path for path in (defaults or (SYSTEM_FILE, BOOT_FILE)) if path.exists()]
+    )
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for path in files:
+        layer = _read(path)
+        _checked(layer, str(path))
+        _merge(merged, layer)
+        origins.update((key, str(path)) for key, _ in _flatten(layer))
+    return Config(_checked(merged, " and ".join(map(str, files))), origins)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file. Name one with --config.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not a text file in UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}.") from None
+
+
+def _checked(layer: Mapping[str, Any], origin: str) -> Settings:
+    try:
+        settings = msgspec.convert(layer, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(str(error))}") from None
+    for key, problem in _problems(settings):
+        raise ConfigError(f"{origin}: {key}: {problem}")
+    return settings
+
+
+def _explain(problem: str) -> str:
+    """Turn msgspec's "…problem… - at `$.cloud.url`" into "cloud.url: …problem…"."""
+    text, _, where = problem.partition(" - at `$")
+    key = where.rstrip("`").lstrip(".")
+    text = text.replace("Object contains unknown field", "there is no setting named")
+    return f"{key}: {text}." if key else f"{text}."
+
+
+def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What types alone cannot say."""
+    url = urlsplit(settings.cloud.url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        yield "cloud.url", "Expected an address that begins with https:// (or http://)."
+    pin = settings.cloud.pin
+    if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
+        yield "cloud.pin", 'Expected 4 to 16 decimal digits in quotes, such as "1234".'
+    labels: set[str] = set()
+    for index, command in enumerate(settings.commands):
+        key = f"commands[{index}]"
+        if bool(command.gcode) == bool(command.action):
+            yield key, "Expected either gcode = [lines] or action = a name, not both or neither."
+        if command.label in labels:
+            yield key, f"The label {command.label!r} stands twice; each must differ."
+        labels.add(command.label)
+
+
+def _merge(base: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

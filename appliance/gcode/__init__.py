@@ -1,0 +1,1 @@
+"""G-code files: reading them, and what they say of themselves."""

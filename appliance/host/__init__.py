@@ -1,0 +1,1 @@
+"""The machine: systemd, power, network addresses."""

@@ -1,0 +1,1 @@
+"""The Polar Cloud's protocol, without I/O."""

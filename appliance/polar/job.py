@@ -1,0 +1,55 @@
+"""One cloud job as the agent keeps it on disk, from the ``print`` command to its end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Phase(StrEnum):
+    """How far a cloud job has come."""
+
+    DOWNLOADING = "downloading"
+    SLICING = "slicing"
+    STARTING = "starting"  # handed to the printer daemon, which has not begun yet
+    PRINTING = "printing"  # the printer daemon's snapshot says the rest
+    FINISHING = "finishing"  # the print ended well, the time-lapse is being made
+    ENDED = "ended"  # the outcome stands; reported for several updates, then forgotten
+
+
+class Outcome(StrEnum):
+    """How a cloud job ended. The cloud knows completed and canceled only (section 3.7)."""
+
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+    FAILED = "failed"
+
+
+class CloudJob(msgspec.Struct, frozen=True, kw_only=True):
+    """The durable record of the present cloud job. Replace it, never change it in place.
+
+    Times are Unix seconds, sizes bytes, lengths millimetres.
+    """
+
+    job_id: str
+    name: str = ""
+    gcode_url: str = ""
+    stl_url: str = ""
+    config_url: str = ""
+    received_at: float
+    phase: Phase = Phase.DOWNLOADING
+    detail: str = ""  # for a person: "Downloading 34 %"
+    gcode_path: str = ""  # in the spool, once downloaded
+    started_at: float | None = None  # the printer daemon's started_at, once it has begun
+    print_seconds: float = 0.0
+    filament_mm: float | None = None
+    estimated_seconds: float | None = None
+    file_size: int = 0
+    bytes_read: int = 0
+    cancel_requested: bool = False
+    outcome: Outcome | None = None
+    reason: str = ""  # a sentence, when it did not simply complete
+    video_note: str = ""  # why there is no time-lapse, when there is none
+    ended_at: float | None = None
+    announcements: int = 0  # status updates already sent in the final state (6, 7 or 12)

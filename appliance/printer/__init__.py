@@ -1,0 +1,1 @@
+"""The printer daemon: owns the serial port and the running print."""

@@ -1,0 +1,1 @@
+"""What lets the whole appliance run with no hardware."""

@@ -1,0 +1,107 @@
+"""Durable state on an SD card that may lose power at any moment.
+
+A file is replaced as a whole: written beside, flushed, renamed, and the folder flushed
+too. So a reader finds the old content or the new one, never half of either.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from appliance.errors import StorageError
+
+T = TypeVar("T")
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace ``path`` by ``data`` so that a power cut leaves the old or the new content.
+
+    Raises StorageError when the disk is full or not writable; the old content then stands.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove ``path`` durably; it may be gone already."""
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            sync_folder(path.parent)
+    except OSError as error:
+        raise _storage_error(path, error) from error
+
+
+class Record(Generic[T]):
+    """One typed value kept as JSON in one file.
+
+    A file that cannot be read as that type is set aside (``NAME.bad``) and reads as None:
+    a damaged record must not keep the device from starting.
+    """
+
+    def __init__(self, path: Path, kind: type[T], mode: int = 0o600) -> None:
+        self.path = path
+        self._kind = kind
+        self._mode = mode
+
+    def load(self) -> T | None:
+        """The stored value; None when there is none or it was damaged."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
+        try:
+            return msgspec.json.decode(data, type=self._kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self.path.replace(self.path.with_name(self.path.name + ".bad"))
+            return None
+
+    def save(self, value: T) -> None:
+        """Keep ``value`` durably."""
+        write_atomic(self.path, msgspec.json.encode(value), self._mode)
+
+    def clear(self) -> None:
+        """Forget the value."""
+        remove(self.path)
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    if error.errno == errno.ENOSPC:
+        return StorageError(
+            f"The disk is full: {path.name} could not be written. "
+            "Remove files or use a larger SD card.",
+            short="Disk full",
+        )
+    return StorageError(f"{path}: {error.strerror}. Check that the folder can be written.")

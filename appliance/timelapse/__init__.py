@@ -1,0 +1,1 @@
+"""Which frames to keep, and the video made of them."""
