@@ -33,6 +33,7 @@ class CloudJob(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job_id: str
+    key: str  # unique for each ``print`` command: a job may be printed again after a cancel
     name: str = ""
     gcode_url: str = ""
     stl_url: str = ""

@@ -97,6 +97,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job_id: str
+    key: str  # of the request that started it, see StartJob
     name: str
     source: Source
     path: str
@@ -143,9 +144,13 @@ class StartJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Print the G-code file at ``path`` (absolute, readable by the daemon).
 
     The daemon opens the file at once and keeps it open, so that its owner may unlink it.
+    ``key`` makes the request repeatable: a second one with the key of the present job
+    starts nothing and is answered as the first was. An agent that was killed before it
+    read the answer simply asks again.
     """
 
     path: str
+    key: str
     job_id: str = LOCAL_JOB_ID
     name: str = ""
     source: Source = Source.LOCAL
@@ -158,10 +163,9 @@ class PauseJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForgetJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The ended job was seen; ``job_id`` and ``started_at`` say which one is meant."""
+    """The end of the job with this key was seen; it need not be shown any longer."""
 
-    job_id: str
-    started_at: float
+    key: str
 
 
 class SetTemperature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
