@@ -20,7 +20,7 @@ POST     /connect         --                          :class:`Snapshot`
 =======  ===============  ==========================  =======================================
 
 A refusal is HTTP 409, bad input 400, a printer that cannot do it now 503; the body of each
-is a :class:`Refusal`.
+is an ``ipc.Refusal``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The whole state of the printer daemon at one moment."""
 
-    revision: int = 0  # grows with every change within one life of the daemon
+    life: str = ""  # differs after each start of the daemon
+    revision: int = 0  # grows with every change within one life
     link: LinkState = LinkState.DISCONNECTED
     port: str = ""  # as a person knows it, by-id where there is one
     baud: int = 0
@@ -184,10 +185,3 @@ class GcodeAnswer(msgspec.Struct, frozen=True):
     """What the printer said to each of the lines, all in one list."""
 
     answer: list[str]
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Why a request was not carried out."""
-
-    short: str
-    long: str
