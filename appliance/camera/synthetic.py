@@ -20,6 +20,7 @@ SMOOTH = 2  # drawn so much larger in both directions, then averaged
 OBJECT_HEIGHT = 300.0  # design units
 BASE_RADIUS = 104.0
 HOT = 160.0  # °C, from which the nozzle glows
+COLD = 100.0  # °C, below which nothing is being printed
 PARKED = (-230.0, 256.0)  # the nozzle's place when nothing is being printed
 _WHITE = (245, 247, 250)
 _GREY = (176, 184, 196)
@@ -80,9 +81,10 @@ class SyntheticDriver:
         return self._room[1]
 
     def _draw_print(self, canvas: Canvas, scene: Scene, shape: model.Shape) -> None:
-        percent = min(100.0, max(0.0, scene.percent)) if scene.percent is not None else None
-        layers = 0 if percent is None else round(percent / 100 * model.LAYERS)
-        nozzle = self._nozzle(canvas, shape, percent, layers)
+        percent = _percent(scene)
+        layers = round((percent or 0.0) / 100 * model.LAYERS)
+        at_work = percent is not None and percent < 100 and not (scene.tool or COLD) < COLD
+        nozzle = self._rim(canvas, shape, percent or 0.0, layers) if at_work else PARKED
         scenery.draw_axis(canvas, nozzle)
         if layers:
             scenery.draw_contact_shadow(canvas, BASE_RADIUS)
@@ -92,12 +94,10 @@ class SyntheticDriver:
         scenery.draw_filament(canvas, nozzle, model.colour(shape))
         scenery.draw_head(canvas, nozzle, hot=(scene.tool or 0.0) >= HOT)
 
-    def _nozzle(
-        self, canvas: Canvas, shape: model.Shape, percent: float | None, layers: int
+    def _rim(
+        self, canvas: Canvas, shape: model.Shape, percent: float, layers: int
     ) -> tuple[float, float]:
-        """The tip's place: on the front half of the rim while printing, else parked."""
-        if percent is None or percent >= 100:
-            return PARKED
+        """A place on the front half of the rim, another one in each picture."""
         tip = self._place(canvas).nozzle(shape, layers, percent * 7.3 % 1 / 2)
         return canvas.from_pixels(*tip)
 
@@ -141,13 +141,15 @@ class Caption:
         readings = _readings(scene)
         room = right - left - 36
         taken = self._write(readings, right - 18, top + 13, 19, _GREY, anchor="ra")
-        title = " · ".join(part for part in (scene.name, scene.state or "Idle") if part)
+        state = scene.state[:1].upper() + scene.state[1:] or "Idle"
+        title = f"{scene.name} · {state}" if scene.name else state
         self._write(title, left + 18, top + 11, 22, _WHITE, room=room - taken - 24)
-        if scene.percent is None:
+        percent = _percent(scene)
+        if percent is None:
             self._write("No print", left + 18, top + 39, 16, _GREY)
             return
-        self._write(f"{scene.percent:.0f} %", right - 18, top + 37, 20, _WHITE, anchor="ra")
-        self._progress(left + 18, top + 46, right - 90, min(100.0, max(0.0, scene.percent)))
+        self._write(f"{percent:.0f} %", right - 18, top + 37, 20, _WHITE, anchor="ra")
+        self._progress(left + 18, top + 46, right - 90, percent)
 
     def _progress(self, left: float, top: float, right: float, percent: float) -> None:
         radius = 4 * self._unit
@@ -196,6 +198,13 @@ class Caption:
 
     def _box(self, left: float, top: float, right: float, bottom: float) -> list[float]:
         return [edge * self._unit for edge in (left, top, right, bottom)]
+
+
+def _percent(scene: Scene) -> float | None:
+    """How much of the object stands there, 0 to 100; None when nothing was begun."""
+    if scene.percent is None or not scene.name:
+        return None
+    return min(100.0, max(0.0, scene.percent))
 
 
 def _readings(scene: Scene) -> str:
