@@ -1,0 +1,78 @@
+"""What a person can ask of the running agent."""
+
+from __future__ import annotations
+
+from appliance import __version__
+from appliance.agent.api import AgentView
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.membership import Membership
+from appliance.agent.state import AgentState
+from appliance.camera.camera import Camera
+from appliance.cloud.client import CloudClient
+from appliance.cloud.outbox import Outbox
+from appliance.polar.status import StatusInputs, status_code, status_message
+from appliance.printer.client import PrinterClient
+
+
+class Acts:
+    """Gathers the agent's parts behind the few things a person wants."""
+
+    def __init__(
+        self,
+        state: AgentState,
+        membership: Membership,
+        client: CloudClient,
+        jobs: CloudJobs,
+        printer: PrinterClient,
+        outbox: Outbox,
+        camera: Camera,
+    ) -> None:
+        self._state = state
+        self._membership = membership
+        self._client = client
+        self._jobs = jobs
+        self._printer = printer
+        self._outbox = outbox
+        self._camera = camera
+
+    def view(self) -> AgentView:
+        """The whole appliance at this moment."""
+        inputs = StatusInputs(snapshot=self._state.snapshot, job=self._state.job)
+        identity = self._membership.identity
+        message = status_message(inputs, identity.serial_number or "", 0.0)
+        owed = self._outbox.pending()
+        return AgentView(
+            version=__version__,
+            status=int(status_code(inputs)),
+            progress=message.progress or "",
+            progress_detail=message.progress_detail or "",
+            serial_number=identity.serial_number,
+            email=identity.email,
+            online=self._client.online,
+            cloud=self._client.status_text,
+            camera=self._camera_text(),
+            notice=self._state.notice,
+            job=self._state.job,
+            last_job=self._jobs.last,
+            owed=len(owed),
+            owed_error=next((entry.last_error for entry in owed if entry.last_error), ""),
+            snapshot=self._state.snapshot,
+        )
+
+    async def register(self, email: str, pin: str) -> None:
+        """Register with the Polar Cloud. Raises CloudError with the reason."""
+        await self._membership.register(self._client, email, pin)
+
+    async def unregister(self) -> None:
+        """Give the serial number back. Raises CloudError with the reason."""
+        await self._membership.unregister(self._client)
+
+    async def cancel(self) -> None:
+        """End the present print, cloud or local. Raises JobRefused when there is none."""
+        if not await self._jobs.cancel():
+            await self._printer.cancel()
+
+    def _camera_text(self) -> str:
+        if not self._camera.available:
+            return "none"
+        return self._camera.fault or "ready"

@@ -1,0 +1,50 @@
+"""What the agent and its clients (the command line, later the panel and pages) say.
+
+Served on ``run/agent.sock`` like the printer daemon's API, see ipc.py.
+
+=======  ===============  ======================  ====================================
+method   path             body                    answer
+=======  ===============  ======================  ====================================
+GET      /state           --                      :class:`AgentView`
+POST     /register        :class:`RegisterAs`     :class:`AgentView`
+POST     /unregister      --                      :class:`AgentView`
+POST     /cancel          --                      :class:`AgentView`
+=======  ===============  ======================  ====================================
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from appliance.polar.job import CloudJob
+from appliance.printer.api import Snapshot
+
+
+class AgentView(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole appliance at one moment, as a person wants to see it."""
+
+    version: str
+    status: int  # protocol section 3.12
+    progress: str
+    progress_detail: str
+    serial_number: str | None
+    email: str
+    online: bool
+    cloud: str  # a sentence about the connection
+    camera: str  # a sentence
+    notice: str
+    job: CloudJob | None
+    last_job: CloudJob | None
+    owed: int  # reports and videos that wait to be delivered
+    owed_error: str  # why the last delivery failed
+    snapshot: Snapshot | None
+
+
+class RegisterAs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The owner's Polar Cloud account; the PIN is used once and never kept."""
+
+    email: str
+    pin: str
+
+    def __repr__(self) -> str:
+        return f"RegisterAs(email={self.email!r}, pin=…)"

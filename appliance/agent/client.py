@@ -1,0 +1,123 @@
+"""What the command line asks of the running daemons, and does itself when they are off."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from appliance import ipc
+from appliance.agent.api import AgentView, RegisterAs
+from appliance.config import Settings
+from appliance.errors import ApplianceError, PrinterError
+from appliance.printer import api
+from appliance.printer.client import PrinterClient
+
+SHORT_LIMIT = 5.0  # seconds
+REGISTER_LIMIT = 120.0  # seconds: connecting may take a few tries
+
+T = TypeVar("T")
+Show = Callable[[float, float, str], None]
+"""Called with percent, seconds printed and the state's name."""
+
+
+def agent_socket(settings: Settings) -> Path:
+    """The agent's Unix socket."""
+    return settings.run_folder / "agent.sock"
+
+
+async def look(settings: Settings) -> tuple[AgentView | None, api.Snapshot | None]:
+    """What the agent and the printer daemon say; None for the one that is off."""
+    view, snapshot = await asyncio.gather(_agent_view(settings), _snapshot(settings))
+    return view, snapshot
+
+
+async def register(settings: Settings, email: str, pin: str) -> str:
+    """Register through the agent, or directly while it is off; returns the serial number."""
+    try:
+        view = await _ask_agent(settings, "/register", RegisterAs(email, pin), limit=REGISTER_LIMIT)
+    except ipc.Unreachable:
+        from appliance.agent.registration import register_once  # noqa: PLC0415
+
+        return await register_once(settings, email, pin)
+    return view.serial_number or ""
+
+
+async def unregister(settings: Settings) -> None:
+    """Take the printer out of the cloud; needs the agent, which is connected."""
+    try:
+        await _ask_agent(settings, "/unregister", limit=REGISTER_LIMIT)
+    except ipc.Unreachable as error:
+        raise ApplianceError(
+            "The agent is not running; unregistering needs its connection to the cloud. "
+            "Start it (systemctl start polar-agent, or polar-appliance up)."
+        ) from error
+
+
+async def cancel(settings: Settings) -> None:
+    """End the present print: through the agent, or directly while it is off."""
+    try:
+        await _ask_agent(settings, "/cancel")
+    except ipc.Unreachable:
+        async with PrinterClient(settings.printer_socket) as client:
+            await client.cancel()
+
+
+async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool) -> api.Job | None:
+    """Start a local print; with ``wait`` follow it and return how it ended."""
+    request = api.StartJob(path=str(file), key=secrets.token_hex(8), name=file.name)
+    async with PrinterClient(settings.printer_socket) as client:
+        started = await client.start(request)
+        if not wait:
+            return None
+        last = started.job
+        shown = ""
+        async for snapshot in client.snapshots():
+            # The agent forgets an ended print as soon as it was reported.
+            if snapshot is None:
+                raise PrinterError("The printer service ended; see its log.")
+            job = snapshot.job
+            if job is None or job.key != request.key:
+                return last
+            last = job
+            if (text := f"{job.percent:.0f} {job.state}") != shown:
+                show(job.percent, job.print_seconds, job.state.value)
+                shown = text
+            if job.state.ended:
+                return job
+    return last
+
+
+async def _agent_view(settings: Settings) -> AgentView | None:
+    http = ipc.connect(agent_socket(settings))
+    try:
+        return await ipc.ask(http, ("GET", "/state"), None, AgentView, SHORT_LIMIT)
+    except ipc.Unreachable:
+        return None
+    finally:
+        await http.close()
+
+
+async def _snapshot(settings: Settings) -> api.Snapshot | None:
+    try:
+        async with PrinterClient(settings.printer_socket) as client:
+            return await client.snapshot()
+    except PrinterError:
+        return None
+
+
+async def _ask_agent(
+    settings: Settings,
+    path: str,
+    content: msgspec.Struct | None = None,
+    limit: float = SHORT_LIMIT,
+) -> AgentView:
+    http = ipc.connect(agent_socket(settings))
+    try:
+        return await ipc.ask(http, ("POST", path), content, AgentView, limit)
+    finally:
+        await http.close()

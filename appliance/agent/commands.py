@@ -1,0 +1,130 @@
+"""What the agent does for each command of the cloud (protocol section 2).
+
+A handler must not hold up the connection: what takes time runs as a task of its own. A
+refusal never ends anything; it becomes a notice that a person can see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from appliance.agent.custom import CustomCommands
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.state import AgentState
+from appliance.errors import ApplianceError
+from appliance.polar import messages
+from appliance.printer.client import PrinterClient
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[messages.PrinterMessage], Awaitable[None]]
+
+
+class SerialNumber(Protocol):
+    """Gives the serial number of the present identity."""
+
+    def __call__(self) -> str | None:
+        """The serial number, None while unregistered."""
+
+
+class Commands:
+    """Carries out what the cloud asks for, each command in its own task."""
+
+    def __init__(
+        self,
+        state: AgentState,
+        jobs: CloudJobs,
+        printer: PrinterClient,
+        custom: CustomCommands,
+        send: Send,
+        serial_number: SerialNumber,
+    ) -> None:
+        self._state = state
+        self._jobs = jobs
+        self._printer = printer
+        self._custom = custom
+        self._send = send
+        self._serial_number = serial_number
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gcode_turn = asyncio.Lock()
+        self._handlers: Mapping[type, Callable[[Any], Awaitable[object]]] = {
+            messages.Print: self._print,
+            messages.Cancel: self._cancel,
+            messages.Pause: lambda message: self._printer.pause(message.type),
+            messages.Resume: lambda _: self._printer.resume(),
+            messages.ConnectPrinter: lambda _: self._printer.connect(),
+            messages.Temperature: lambda message: self._printer.set_temperature(message.targets),
+            messages.Command: self._command,
+            messages.CustomCommand: lambda message: self._custom.run(message.custom_command),
+            messages.SendNextPrintResponse: self._no_next_print,
+            messages.Update: self._update,
+        }
+
+    def handle(self, message: messages.CloudMessage) -> None:
+        """Begin to carry out ``message``; answers that others asked for are passed over."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            return
+        task = asyncio.create_task(self._guarded(handler, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Drop what is still under way."""
+        for task in set(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _guarded(
+        self, handler: Callable[[Any], Awaitable[object]], message: messages.CloudMessage
+    ) -> None:
+        event = messages.event_name(type(message))
+        try:
+            await handler(message)
+        except ApplianceError as error:
+            log.warning("%s: %s", event, error.long)
+            self._state.see_notice(error.long)
+        except Exception:  # the boundary of one command: the device goes on
+            log.exception("%s failed", event)
+
+    async def _print(self, message: messages.Print) -> None:
+        self._jobs.request(message)
+
+    async def _cancel(self, _message: messages.Cancel) -> None:
+        if not await self._jobs.cancel():
+            await self._printer.cancel()
+
+    async def _command(self, message: messages.Command) -> None:
+        """Section 2.3: lines of G-code; what the printer says goes back (section 3.2)."""
+        lines = [line for line in message.command.split("\n") if line.strip()]
+        async with self._gcode_turn:  # answers in the order of the questions
+            try:
+                answer = await self._printer.run_gcode(lines)
+            except ApplianceError as error:
+                answer = [error.long]
+        serial_number = self._serial_number()
+        if serial_number is not None:
+            response = "\n".join(answer)
+            await self._send(
+                messages.CommandResponse(serial_number=serial_number, response=response)
+            )
+
+    async def _no_next_print(self, message: messages.SendNextPrintResponse) -> None:
+        self._state.see_notice(NEXT_PRINT_TEXT.get(message.message, message.message))
+
+    async def _update(self, _message: messages.Update) -> None:
+        self._state.see_notice(
+            "The cloud asked for an update. This version is updated by writing a new SD card."
+        )
+
+
+NEXT_PRINT_TEXT = {
+    "NO_QUEUED_JOBS": "There is no job in the queue that is ready to print.",
+    "INVALID_JOBID": "The cloud does not know this job any more. Load the queue again.",
+    "PRINTER_DELETED": "This printer was deleted in the Polar Cloud. Register it again.",
+    "SERVER_ERROR": "The Polar Cloud had a problem. Try again in a minute.",
+}
+"""Section 2.15 in a person's words."""

@@ -1,0 +1,78 @@
+"""The owner's own commands in the cloud's menu (sections 2.5 and 3.3).
+
+The cloud is given a name for each, never the G-code itself, and only what stands in the
+settings is ever carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from appliance.config import CustomCommand
+from appliance.errors import ApplianceError
+from appliance.host.power import Power, PowerAction
+from appliance.polar.messages import CustomCommandEntry, CustomCommandList
+from appliance.printer.client import PrinterClient
+
+log = logging.getLogger(__name__)
+
+_POWER = {"reboot": PowerAction.REBOOT, "shutdown": PowerAction.SHUTDOWN}
+
+
+class UnknownCustomCommand(ApplianceError):
+    """The cloud asked for a command that was never listed."""
+
+    default_short = "Unknown command"
+
+
+class CustomCommands:
+    """Lists and runs the commands of the settings.
+
+    ``restart`` ends the agent; systemd (or ``up``) starts it again, the print goes on.
+    """
+
+    def __init__(
+        self,
+        commands: Sequence[CustomCommand],
+        printer: PrinterClient,
+        power: Power,
+        restart: Callable[[], None],
+    ) -> None:
+        self._commands = {f"custom-{index}": one for index, one in enumerate(commands, 1)}
+        self._printer = printer
+        self._power = power
+        self._restart = restart
+
+    def listing(self, serial_number: str) -> CustomCommandList:
+        """The list for the cloud; an empty one removes what was listed before."""
+        entries = [
+            CustomCommandEntry(
+                label=one.label,
+                command=name,
+                help_text=one.help or None,
+                confirm_text=one.confirm or None,
+            )
+            for name, one in self._commands.items()
+        ]
+        return CustomCommandList(serial_number=serial_number, custom_command_list=entries)
+
+    async def run(self, name: str) -> None:
+        """Carry out the command that was listed as ``name``.
+
+        Raises UnknownCustomCommand for any other, and what the printer or the host refuse.
+        """
+        command = self._commands.get(name)
+        if command is None:
+            raise UnknownCustomCommand(
+                f"The cloud asked for the custom command {name[:40]!r}, which is not in the "
+                "settings of this device. Load the printer's page again."
+            )
+        log.info("custom command: %s", command.label)
+        if command.gcode:
+            await self._printer.run_gcode(command.gcode)
+        elif command.action == "restart-agent":
+            asyncio.get_running_loop().call_soon(self._restart)
+        else:
+            await self._power.request(_POWER[command.action])

@@ -1,0 +1,383 @@
+"""One cloud job from ``print`` to its end, whatever happens in between.
+
+The job's record is on disk before anything is done for it, and each phase can be begun
+again: an agent that was killed at any moment carries on from the record, and the cloud
+hears of the end exactly as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from appliance.agent.state import AgentState
+from appliance.cloud.outbox import JobReport, Outbox
+from appliance.errors import ApplianceError, JobRefused, PrinterError
+from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.messages import Print
+from appliance.printer import api
+from appliance.store import Record
+
+log = logging.getLogger(__name__)
+
+ANNOUNCEMENTS = {Outcome.COMPLETED: 3, Outcome.CANCELED: 3, Outcome.FAILED: 6}
+"""Status updates in the final state (section 3.12: "several"); a failure is shown longer."""
+
+PRINTER_PATIENCE = 120.0  # seconds to wait for a printer that is off or away
+RETRY_PAUSE = 2.0  # seconds between two tries to hand the job to the printer daemon
+
+
+class Starter(Protocol):
+    """What jobs need of the printer daemon."""
+
+    async def start(self, request: api.StartJob) -> api.Snapshot:
+        """See PrinterClient.start."""
+
+    async def cancel(self) -> api.Snapshot:
+        """See PrinterClient.cancel."""
+
+    async def forget(self, key: str) -> api.Snapshot:
+        """See PrinterClient.forget."""
+
+
+class VideoMaker(Protocol):
+    """What jobs need of the time-lapse."""
+
+    async def finish(self, job: CloudJob) -> str:
+        """Make the video and put it into the outbox; returns why there is none, or ''."""
+
+    def drop(self) -> None:
+        """Forget the frames."""
+
+
+Fetch = Callable[[str, Path, Callable[[int, int | None], None]], Awaitable[object]]
+"""Download (url, target, on_progress(bytes, total))."""
+
+
+class CloudJobs:
+    """Runs at most one cloud job at a time."""
+
+    def __init__(
+        self,
+        state: AgentState,
+        folder: Path,
+        printer: Starter,
+        fetch: Fetch,
+        video: VideoMaker,
+        outbox: Outbox,
+    ) -> None:
+        self._state = state
+        self._record = Record(folder / "job.json", CloudJob)
+        self._last = Record(folder / "last-job.json", CloudJob)
+        self._spool = folder / "spool"
+        self._printer = printer
+        self._fetch = fetch
+        self._video = video
+        self._outbox = outbox
+        self._step: asyncio.Task[None] | None = None
+        self._announced = asyncio.Event()
+        self._steps = {
+            Phase.DOWNLOADING: self._download,
+            Phase.STARTING: self._start,
+            Phase.PRINTING: self._follow,
+            Phase.FINISHING: self._finish,
+            Phase.ENDED: self._announce,
+        }
+
+    @property
+    def last(self) -> CloudJob | None:
+        """The job that ended most recently."""
+        return self._last.load()
+
+    async def run(self) -> None:
+        """Carry on with the job found on disk, then with each that is requested."""
+        self._state.see_job(self._record.load())
+        self._clean_spool()
+        while True:
+            while self._state.job is None:
+                seen = self._state.revision.number
+                self._adopt()
+                if self._state.job is None:
+                    await self._state.revision.wait_beyond(seen)
+            await self._advance(self._state.job)
+
+    def _adopt(self) -> None:
+        """Without a record (a damaged card), take over what the printer daemon prints."""
+        printed = self._state.snapshot.job if self._state.snapshot else None
+        if printed is None or printed.source is not api.Source.CLOUD:
+            return
+        last = self.last
+        if last is not None and last.key == printed.key:
+            return  # its end was announced; the printer daemon was away when it was forgotten
+        log.warning("took over job %s from the printer service", printed.job_id)
+        job = CloudJob(
+            job_id=printed.job_id,
+            key=printed.key,
+            name=printed.name,
+            received_at=printed.started_at,
+            gcode_path=printed.path,
+            phase=Phase.PRINTING,
+        )
+        self._keep(job, durable=True)
+
+    def request(self, message: Print) -> None:
+        """The cloud wants this printed. Raises JobRefused when something else is printing."""
+        present = self._state.job
+        if present is not None and present.phase is not Phase.ENDED:
+            if present.job_id == message.job_id:
+                return  # the cloud repeats itself
+            raise JobRefused(
+                f"A print of {message.job_name or message.job_id} was refused: "
+                f"{present.name or present.job_id} is still printing."
+            )
+        local = self._state.snapshot.job if self._state.snapshot else None
+        if local is not None and not local.state.ended:
+            raise JobRefused(f"A print was refused: {local.name} is still printing.")
+        if present is not None:
+            self._archive(present)
+        self._keep(_new_job(message), durable=True)
+        if self._step is not None:
+            self._step.cancel()  # it announced the end of the job before
+
+    async def cancel(self) -> bool:
+        """End the present cloud job; False when there is none that runs."""
+        job = self._state.job
+        if job is None or job.phase in (Phase.FINISHING, Phase.ENDED):
+            return False
+        self._change(durable=True, cancel_requested=True)
+        if job.phase is Phase.PRINTING:
+            await self._printer.cancel()
+        elif job.phase is Phase.DOWNLOADING and self._step is not None:
+            self._step.cancel()
+        return True  # _hand_over sees to it while the print is being started
+
+    def announced(self) -> None:
+        """The cloud was sent one status with the final state of the job."""
+        job = self._state.job
+        if job is not None and job.phase is Phase.ENDED:
+            self._change(announcements=job.announcements + 1)
+            self._announced.set()
+
+    async def _advance(self, job: CloudJob) -> None:
+        """One phase of ``job``; a request or a cancel may cut it short."""
+        self._step = asyncio.create_task(self._steps[job.phase](job))
+        try:
+            await self._step
+        except asyncio.CancelledError:
+            if not self._step.cancelled() or _being_cancelled():
+                self._step.cancel()
+                raise
+            self._canceled_between()
+        except ApplianceError as error:
+            log.warning("job %s: %s", job.job_id, error.long)
+            self._end(Outcome.FAILED, error.long)
+        finally:
+            self._step = None
+
+    def _canceled_between(self) -> None:
+        job = self._state.job
+        if job is not None and job.cancel_requested and job.phase is not Phase.ENDED:
+            self._end(Outcome.CANCELED, "Canceled before the print began.")
+
+    async def _download(self, job: CloudJob) -> None:
+        if job.cancel_requested:
+            self._canceled_between()
+            return
+        if not job.gcode_url:
+            raise PrinterError(
+                "The job has no G-code file. Let the Polar Cloud slice it for this printer.",
+                short="No G-code in job",
+            )
+        target = self._spool / f"{job.key}.gcode"
+        await self._fetch(job.gcode_url, target, self._downloading)
+        self._change(
+            durable=True,
+            phase=Phase.STARTING,
+            gcode_path=str(target),
+            detail="Starting the print",
+        )
+
+    def _downloading(self, received: int, total: int | None) -> None:
+        amount = f"{100 * received // total} %" if total else f"{received / 1e6:.1f} MB"
+        self._change(detail=f"Downloading {amount}")
+
+    async def _start(self, job: CloudJob) -> None:
+        request = api.StartJob(
+            path=job.gcode_path,
+            key=job.key,
+            job_id=job.job_id,
+            name=job.name,
+            source=api.Source.CLOUD,
+        )
+        snapshot = await self._hand_over(request)
+        if snapshot is None:
+            self._canceled_between()
+            return
+        self._state.see_snapshot(snapshot)
+        self._change(durable=True, phase=Phase.PRINTING, detail="")
+
+    async def _hand_over(self, request: api.StartJob) -> api.Snapshot | None:
+        """Start the print, with patience for a printer that is just being switched on.
+
+        None when the job was canceled before the printer took it.
+        """
+        give_up = time.monotonic() + PRINTER_PATIENCE
+        while self._state.job is not None and not self._state.job.cancel_requested:
+            try:
+                return await self._printer.start(request)
+            except JobRefused:
+                raise
+            except PrinterError as error:
+                if time.monotonic() >= give_up:
+                    raise
+                self._change(detail=f"Waiting for the printer: {error.long}")
+            await asyncio.sleep(RETRY_PAUSE)
+        return None
+
+    async def _follow(self, job: CloudJob) -> None:
+        """Watch the printer daemon until the print has ended."""
+        if self._state.job is not None and self._state.job.cancel_requested:
+            await self._cancel_again()
+        while True:
+            seen = self._state.revision.number
+            snapshot = self._state.snapshot
+            if snapshot is not None:
+                printed = snapshot.job
+                if printed is None or printed.key != job.key:
+                    raise PrinterError(
+                        "The printer service lost the print, most likely in a power cut."
+                    )
+                self._see_progress(printed)
+                if printed.state.ended:
+                    self._printed(printed)
+                    return
+            await self._state.revision.wait_beyond(seen)
+
+    async def _cancel_again(self) -> None:
+        """The cancel came while the print was being started, or the agent was killed then."""
+        try:
+            await self._printer.cancel()
+        except JobRefused:
+            log.info("the print had ended before it could be canceled")
+
+    def _see_progress(self, printed: api.Job) -> None:
+        self._change(
+            started_at=printed.started_at,
+            print_seconds=printed.print_seconds,
+            filament_mm=printed.filament_mm,
+            estimated_seconds=printed.estimated_seconds,
+            file_size=printed.file_size,
+            bytes_read=printed.bytes_read,
+        )
+
+    def _printed(self, printed: api.Job) -> None:
+        if printed.state is api.JobState.COMPLETED:
+            self._change(durable=True, phase=Phase.FINISHING)
+        elif printed.state is api.JobState.CANCELED:
+            self._end(Outcome.CANCELED, printed.reason)
+        else:
+            self._end(Outcome.FAILED, printed.reason or "The print failed.")
+
+    async def _finish(self, job: CloudJob) -> None:
+        """The print is done; a video that cannot be made must not hold the job up."""
+        try:
+            note = await self._video.finish(job)
+        except ApplianceError as error:
+            note = error.long
+        except Exception as error:  # boundary: the job ends all the same
+            log.exception("time-lapse of job %s", job.job_id)
+            note = f"There is no time-lapse: {error!r}"
+        if note:
+            log.warning("job %s: %s", job.job_id, note)
+            self._change(video_note=note)
+        self._end(Outcome.COMPLETED, "")
+
+    def _end(self, outcome: Outcome, reason: str) -> None:
+        """The outcome stands: it is owed to the cloud first, then the record says so."""
+        job = self._state.job
+        if job is None:
+            return
+        self._outbox.add_report(
+            JobReport(
+                job_id=job.job_id,
+                key=job.key,
+                completed=outcome is Outcome.COMPLETED,
+                print_seconds=round(job.print_seconds),
+                filament_mm=None if job.filament_mm is None else round(job.filament_mm),
+            )
+        )
+        self._change(
+            durable=True,
+            phase=Phase.ENDED,
+            outcome=outcome,
+            reason=reason,
+            ended_at=time.time(),
+            detail="",
+        )
+        log.info("job %s: %s %s", job.job_id, outcome.value, reason)
+
+    async def _announce(self, job: CloudJob) -> None:
+        """Leave the final state in place until the cloud has seen it several times."""
+        needed = ANNOUNCEMENTS[job.outcome or Outcome.FAILED]
+        while self._state.job is not None and self._state.job.announcements < needed:
+            self._announced.clear()
+            await self._announced.wait()
+        try:
+            await self._printer.forget(job.key)
+        except PrinterError as error:
+            log.debug("forgetting job %s: %s", job.job_id, error.long)
+        self._archive(self._state.job or job)
+        self._record.clear()
+        self._state.see_job(None)
+
+    def _archive(self, job: CloudJob) -> None:
+        self._last.save(job)
+        self._video.drop()
+        if job.gcode_path:
+            Path(job.gcode_path).unlink(missing_ok=True)
+
+    def _clean_spool(self) -> None:
+        """Remove what earlier lives left behind, but not what the present job needs."""
+        keep = self._state.job.key if self._state.job else None
+        for path in self._spool.glob("*") if self._spool.is_dir() else ():
+            if keep is None or not path.name.startswith(keep):
+                path.unlink(missing_ok=True)
+
+    def _change(self, *, durable: bool = False, **changes: Any) -> None:
+        """Replace fields of the present job, if any; nothing happens when none differs."""
+        job = self._state.job
+        if job is not None:
+            changed = msgspec.structs.replace(job, **changes)
+            if changed != job:
+                self._keep(changed, durable=durable)
+
+    def _keep(self, job: CloudJob, *, durable: bool = False) -> None:
+        """The job is now this; ``durable`` for what must survive a restart of the agent."""
+        if durable:
+            self._record.save(job)
+        self._state.see_job(job)
+
+
+def _new_job(message: Print) -> CloudJob:
+    return CloudJob(
+        job_id=message.job_id,
+        key=secrets.token_hex(8),
+        name=message.job_name or message.job_id,
+        gcode_url=message.gcode_file or "",
+        stl_url=message.stl_file or "",
+        config_url=message.config_file or "",
+        received_at=time.time(),
+        detail="Downloading",
+    )
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,59 @@
+"""Prints that did not come from the cloud: their end is reported too (section 3.7)."""
+
+from __future__ import annotations
+
+import logging
+
+from appliance.agent.jobs import Starter
+from appliance.agent.state import AgentState
+from appliance.cloud.outbox import JobReport, Outbox
+from appliance.errors import PrinterError
+from appliance.printer import api
+
+log = logging.getLogger(__name__)
+
+
+class LocalJobs:
+    """Reports each ended local print once, with job id "123"."""
+
+    def __init__(self, state: AgentState, printer: Starter, outbox: Outbox) -> None:
+        self._state = state
+        self._printer = printer
+        self._outbox = outbox
+
+    async def run(self) -> None:
+        """Watch the printer daemon for ever."""
+        reported = ""
+        while True:
+            seen = self._state.revision.number
+            job = self._state.snapshot.job if self._state.snapshot else None
+            if job is not None and _ended_local(job) and job.key != reported:
+                self._report(job)
+                reported = job.key
+                await self._forget(job.key)
+            await self._state.revision.wait_beyond(seen)
+
+    def _report(self, job: api.Job) -> None:
+        completed = job.state is api.JobState.COMPLETED
+        log.info("local print %s: %s %s", job.name, job.state.value, job.reason)
+        self._outbox.add_report(
+            JobReport(
+                job_id=api.LOCAL_JOB_ID,
+                key=job.key,
+                completed=completed,
+                print_seconds=round(job.print_seconds),
+                filament_mm=None if job.filament_mm is None else round(job.filament_mm),
+            )
+        )
+        if not completed:
+            self._state.see_notice(job.reason or f"The print of {job.name} was {job.state.value}.")
+
+    async def _forget(self, key: str) -> None:
+        try:
+            await self._printer.forget(key)
+        except PrinterError as error:
+            log.debug("forgetting a local print: %s", error.long)
+
+
+def _ended_local(job: api.Job) -> bool:
+    return job.source is not api.Source.CLOUD and job.state.ended

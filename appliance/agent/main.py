@@ -1,0 +1,152 @@
+"""The agent's composition root: builds every object and hands it to those that need it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+
+from appliance import __version__, ipc
+from appliance.agent.acts import Acts
+from appliance.agent.client import agent_socket
+from appliance.agent.commands import Commands
+from appliance.agent.custom import CustomCommands
+from appliance.agent.delivery import Delivery, Fetcher, VideoSender
+from appliance.agent.identity import IdentityStore
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.local import LocalJobs
+from appliance.agent.membership import Membership
+from appliance.agent.pictures import Pictures
+from appliance.agent.presence import Presence
+from appliance.agent.printer_watch import PrinterWatch
+from appliance.agent.reporter import Reporter
+from appliance.agent.service import AgentService
+from appliance.agent.state import AgentState
+from appliance.agent.video import Timelapse
+from appliance.camera.camera import Camera
+from appliance.cloud.client import CloudClient
+from appliance.cloud.outbox import Outbox
+from appliance.cloud.outbox_sender import OutboxSender
+from appliance.cloud.reconnect import Backoff
+from appliance.cloud.uploads import Uploader
+from appliance.config import Settings
+from appliance.host.network import local_ip, mac_address
+from appliance.host.power import SystemPower
+from appliance.host.systemd import notifier
+from appliance.polar.keys import PrinterKey
+from appliance.polar.session import HelloFacts, Session
+from appliance.printer.client import PrinterClient
+
+log = logging.getLogger(__name__)
+
+Task = Coroutine[Any, Any, object]
+
+
+async def run(settings: Settings) -> None:
+    """Run the agent until SIGINT, SIGTERM or a restart that was asked for.
+
+    A part that fails takes the process down, with its traceback in the log; systemd (or
+    ``up``) starts it again, and the print goes on meanwhile.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    notify = notifier()
+    async with AsyncExitStack() as stack:
+        parts = await _build(settings, stack, stop.set)
+        notify.ready("The agent is running.")
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in (*parts, notify.watchdog())]
+            await stop.wait()
+            notify.stopping()
+            for task in tasks:
+                task.cancel()
+
+
+async def _build(
+    settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]
+) -> list[Task]:
+    """Every object of the agent; returns what must run, leaves the closing to ``stack``."""
+    state = AgentState()
+    camera = Camera(settings.camera)
+    stack.push_async_callback(camera.close)
+    membership, client = await join_cloud(settings, state, camera=camera.available)
+    delivery = Delivery(client, membership)
+    printer = await stack.enter_async_context(PrinterClient(settings.printer_socket))
+    http = await stack.enter_async_context(aiohttp.ClientSession())
+    uploader = Uploader(http, delivery.request_slot)
+    outbox = Outbox(settings.state_folder / "outbox")
+    frames = settings.state_folder / "frames"
+    timelapse = Timelapse(frames, settings.timelapse, outbox, delivery.video_limit)
+    fetch = Fetcher(http, settings.cloud.max_download)
+    jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, outbox)
+    custom = CustomCommands(settings.commands, printer, SystemPower(), restart)
+    commands = Commands(state, jobs, printer, custom, client.send, membership.serial_number)
+    stack.push_async_callback(commands.close)
+    membership.hand_on(commands.handle)
+    acts = Acts(state, membership, client, jobs, printer, outbox, camera)
+    runner = await ipc.serve(AgentService(acts).app(), agent_socket(settings))
+    stack.push_async_callback(runner.cleanup)
+    pictures = Pictures(state, settings.cloud, camera, uploader, timelapse)
+    interval = settings.cloud.status_interval
+    reporter = Reporter(state, interval, client.send, membership.serial_number, jobs.announced)
+    sender = OutboxSender(outbox, delivery.send_report, VideoSender(uploader), client.wait_online)
+    return [
+        client.run(),
+        Presence(state, client, delivery, custom).run(),
+        PrinterWatch(printer, state).run(),
+        jobs.run(),
+        LocalJobs(state, printer, outbox).run(),
+        reporter.run(),
+        pictures.upload(),
+        pictures.record(),
+        sender.run(),
+        membership.register_by_itself(client, settings.cloud),
+    ]
+
+
+async def join_cloud(
+    settings: Settings, state: AgentState, *, camera: bool
+) -> tuple[Membership, CloudClient]:
+    """The identity (made at the first start) and the line to the cloud."""
+    store = IdentityStore(settings.state_folder)
+    identity = store.load(mac_address())
+    key = store.key()
+    if key is None:
+        key = await asyncio.to_thread(PrinterKey.generate)  # seconds on a small Pi
+        store.save_key(key)
+    facts = hello_facts(settings, identity.mac, camera=camera)
+    session = Session(key, identity.serial_number, facts)
+    membership = Membership(state, store, identity)
+    client = CloudClient(
+        settings.cloud.url,
+        session,
+        membership.act,
+        backoff=Backoff(random.Random()),
+        ca_file=settings.cloud.ca_file,
+    )
+    return membership, client
+
+
+def hello_facts(settings: Settings, mac: str, *, camera: bool) -> HelloFacts:
+    """What the cloud is told about this device (section 3.6).
+
+    Pictures are sent upright, and there is no live feed that a browser would have to turn.
+    """
+    return HelloFacts(
+        mac=mac,
+        mfg=settings.cloud.mfg,
+        mfg_sn=settings.cloud.mfg_sn,
+        printer_make=settings.cloud.printer_make,
+        version=__version__,
+        local_ip=local_ip(),
+        transform_img=0,
+        camera=camera,
+    )

@@ -1,0 +1,88 @@
+"""The time-lapse of the present cloud job: frames while it prints, a video at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from appliance.cloud.outbox import Outbox
+from appliance.config import TimelapseSettings
+from appliance.errors import ApplianceError, CloudError
+from appliance.polar.job import CloudJob
+from appliance.timelapse.encoder import encode
+from appliance.timelapse.frames import FrameStore
+
+log = logging.getLogger(__name__)
+
+USUAL_LIMIT = 10_000_000  # bytes, for a video that is made while the cloud cannot be asked
+FEWEST = 2  # frames that are a video
+
+SizeLimit = Callable[[str], Awaitable[int | None]]
+"""The cloud's maxSize for the video of this job id; raises CloudError while offline."""
+
+
+class Timelapse:
+    """Frames lie in ``folder``/KEY, so that a job never sees those of another."""
+
+    def __init__(
+        self, folder: Path, settings: TimelapseSettings, outbox: Outbox, size_limit: SizeLimit
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._outbox = outbox
+        self._size_limit = size_limit
+        self._store: FrameStore | None = None
+        self._key = ""
+
+    def wants_frame(self, job: CloudJob, now: float) -> bool:
+        """Whether a frame is due; ``now`` in Unix seconds."""
+        return self._frames(job).wanted(now)
+
+    async def add(self, job: CloudJob, frame: bytes, now: float) -> None:
+        """Keep ``frame`` (an upright JPEG); a full disk is reported at the end of the job."""
+        await asyncio.to_thread(self._frames(job).add, frame, now)
+
+    async def finish(self, job: CloudJob) -> str:
+        """Make the video and put it into the outbox; returns why there is none, or ''."""
+        store = self._frames(job)
+        frames = store.frames()
+        if len(frames) < FEWEST:
+            return store.problem or "There is no time-lapse: the camera gave no pictures."
+        output = self._folder / f"{job.key}.mp4"
+        try:
+            await encode(
+                frames,
+                output,
+                await self._limit(job),
+                self._settings.time_limit,
+                encoder=self._settings.encoder,
+            )
+            self._outbox.add_video(job.job_id, output, key=job.key)
+        except ApplianceError as error:
+            return error.long
+        return ""
+
+    def drop(self) -> None:
+        """Forget all frames; the video, if any, is in the outbox."""
+        self._store, self._key = None, ""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _frames(self, job: CloudJob) -> FrameStore:
+        if self._store is None or self._key != job.key:
+            self._key = job.key
+            self._store = FrameStore(
+                self._folder / job.key,
+                interval=self._settings.interval,
+                estimated_seconds=job.estimated_seconds,
+            )
+        return self._store
+
+    async def _limit(self, job: CloudJob) -> int:
+        try:
+            return await self._size_limit(job.job_id) or USUAL_LIMIT
+        except CloudError as error:
+            log.info("the size limit of the video is not known: %s", error.long)
+            return USUAL_LIMIT

@@ -1,0 +1,239 @@
+"""The whole appliance with no hardware (``scripts/demo``).
+
+Runs a local Polar Cloud in this process, a virtual Marlin on a pseudo-terminal and the
+product itself (``polar-appliance up``) as child processes. With ``once`` it prints one file
+without a person and checks everything about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from appliance.printer.api import Snapshot
+from appliance.printer.client import PrinterClient
+from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
+from appliance.sim.cloud_records import Account
+from appliance.sim.cloud_state import CloudState
+from appliance.sim.verdict import Verdict, judge
+
+MODEL = "vase.gcode"
+START_LIMIT = 60.0  # seconds until the printer is registered and idle
+PRINT_LIMIT = 300.0  # seconds for one print at demo speed
+VIDEO_LIMIT = 120.0  # seconds for the time-lapse to arrive
+STOP_LIMIT = 8.0
+
+CONFIG = """\
+[cloud]
+url = "{url}"
+mfg = "test"
+email = "{email}"
+pin = "{pin}"
+printing_image_interval = {image_interval}
+idle_image_interval = 10.0
+status_interval = 2.0
+[printer]
+port = "{port}"
+baud = "auto"
+[camera]
+source = "synthetic"
+[timelapse]
+interval = {frame_interval}
+[paths]
+state = "{folder}/state"
+run = "{folder}/run"
+[[commands]]
+label = "Preheat for PLA"
+gcode = ["M104 S210", "M140 S60"]
+help = "Nozzle to 210 °C, bed to 60 °C"
+[[commands]]
+label = "Cool down"
+gcode = ["M104 S0", "M140 S0"]
+[[commands]]
+label = "Restart the agent"
+action = "restart-agent"
+confirm = "The print goes on. Restart the agent?"
+"""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How the demo runs; ``speed`` is how much faster than real the printer moves and heats."""
+
+    folder: Path
+    port: int = 8700
+    speed: float = 20.0
+    once: bool = False
+    say: Callable[[str], None] = print
+
+
+async def run_demo(options: DemoOptions) -> bool:
+    """Run until Ctrl-C, or with ``once`` until the print was judged; tells whether all is right."""
+    folder = options.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    account = Account(DEFAULT_EMAIL, DEFAULT_PIN)
+    cloud_options = CloudOptions(port=options.port, folder=folder / "cloud", accounts=(account,))
+    async with LocalCloud(cloud_options) as cloud:
+        config = _write_config(folder, cloud.url, options.once)
+        options.say(f"The local Polar Cloud is at {cloud.url}")
+        async with (
+            _child(_printer_command(folder, options.speed), folder / "printer.log"),
+            _child(_up_command(config), folder / "appliance.log"),
+        ):
+            await _ready(cloud, options.say)
+            if not options.once:
+                cloud.queue("Vase", _model())
+                options.say(f"Open {cloud.url} and press Print. Logs: {folder}. Ctrl-C ends it.")
+                await _interrupted()
+                return True
+            job_id, product = await _print_once(cloud, options.say, folder / "run/printer.sock")
+        # The virtual printer has ended and left its record.
+        verdict = await asyncio.to_thread(judge, cloud, job_id, folder, _model(), product)
+    _show(verdict, options.say)
+    return verdict.right
+
+
+async def _ready(cloud: LocalCloud, say: Callable[[str], None]) -> None:
+    say("Waiting for the printer to register …")
+    await cloud.wait_for(_is_idle, START_LIMIT)
+    say(f"Printer {cloud.printer.serial_number} is ready.")
+
+
+async def _print_once(
+    cloud: LocalCloud, say: Callable[[str], None], socket: Path
+) -> tuple[str, Snapshot]:
+    """Print one job to its very end; its id, and the printer daemon's state then."""
+    job_id = cloud.queue("Vase", _model())
+    await cloud.start_print(job_id)
+    say(f"Job {job_id} was sent. Printing …")
+    follower = asyncio.create_task(_follow(cloud, say))
+    try:
+        await cloud.wait_for(lambda state: bool(state.printer().past), PRINT_LIMIT)
+        await cloud.wait_for(lambda state: job_id in state.printer().videos, VIDEO_LIMIT)
+        await cloud.wait_for(_is_idle, START_LIMIT)
+        async with PrinterClient(socket) as client:
+            return job_id, await client.snapshot()
+    finally:
+        follower.cancel()
+
+
+async def _follow(cloud: LocalCloud, say: Callable[[str], None]) -> None:
+    """Say each new tenth of the print, and each new state."""
+    told: object = None
+    while True:
+        reading = await cloud.wait_for(partial(_news, told=told), 3600)
+        told = reading
+        say(f"  {reading[0]}: {reading[1]}")
+
+
+def _news(state: CloudState, told: object) -> tuple[str, str] | None:
+    """(progress, tenth) of the last status when it differs from ``told``."""
+    status = state.lives[state.printer().serial_number].status
+    if status is None:
+        return None
+    percent = str(status.fields.get("progressDetail", "")).rpartition(" ")[2].partition(".")[0]
+    tenth = f"{percent[:-1] or '0'}{'0' if percent[:-1] else ''} %" if percent.isdigit() else ""
+    news = (str(status.fields.get("progress")), tenth)
+    return news if news != told else None
+
+
+def _code(state: CloudState) -> int | None:
+    if not state.printers:
+        return None
+    status = state.lives[state.printer().serial_number].status
+    return status.code if status else None
+
+
+def _is_idle(state: CloudState) -> bool:
+    return _code(state) == 0
+
+
+def _show(verdict: Verdict, say: Callable[[str], None]) -> None:
+    say("")
+    for point in verdict.points:
+        say(f"{'ok ' if point.right else 'NOT'} {point.label:<16} {point.text}")
+    say("")
+    say(f"video: {verdict.video}")
+    say("All of it is right." if verdict.right else "Something above is not right.")
+
+
+def _model() -> bytes:
+    return files("appliance.sim").joinpath("models", MODEL).read_bytes()
+
+
+def _write_config(folder: Path, url: str, once: bool) -> Path:
+    path = folder / "config.toml"
+    path.write_text(
+        CONFIG.format(
+            url=url,
+            email=DEFAULT_EMAIL,
+            pin=DEFAULT_PIN,
+            port=folder / "ttyPrinter",
+            folder=folder,
+            image_interval=5.0,
+            frame_interval=0.5 if once else 1.0,
+        )
+    )
+    return path
+
+
+def _printer_command(folder: Path, speed: float) -> list[str]:
+    return [
+        *(sys.executable, "-m", "appliance", "sim", "printer"),
+        *("--link", str(folder / "ttyPrinter"), "--speed", str(speed)),
+        *("--status-file", str(folder / "printer.json")),
+        *("--executed-file", str(folder / "executed.gcode")),
+    ]
+
+
+def _up_command(config: Path) -> list[str]:
+    return [sys.executable, "-m", "appliance", "--config", str(config), "up"]
+
+
+@asynccontextmanager
+async def _child(command: list[str], log: Path) -> AsyncIterator[None]:
+    """A child process that writes to ``log`` and is ended with the block."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=output, stderr=output, stdin=asyncio.subprocess.DEVNULL
+        )
+    watcher = asyncio.create_task(_complain(process, log))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        await _end(process)
+
+
+async def _complain(process: asyncio.subprocess.Process, log: Path) -> None:
+    code = await process.wait()
+    print(f"A part of the demo ended with code {code}; see {log}", file=sys.stderr)  # noqa: T201
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(STOP_LIMIT):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _interrupted() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
