@@ -110,6 +110,11 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no
                 await self._receive(self._first)
             while True:
                 await self._receive(await self._next_message())
+        except CloudError:
+            raise
+        except Exception as error:  # a task's boundary: one connection may end by it, not the agent
+            _log.exception("the connection broke in an unexpected way")
+            raise CloudError(f"The connection to the Polar Cloud broke: {error!r}.") from error
         finally:
             self.state = "disconnected"
             if pinging is not None:
@@ -141,9 +146,11 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no
 
     def _why_closed(self, message: aiohttp.WSMessage) -> str:
         if self.ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
-            return f"The Polar Cloud sent a message of more than {MAX_MESSAGE} bytes, which is refused."
+            return f"The Polar Cloud sent a message of more than {MAX_MESSAGE} bytes: refused."
         if message.type == aiohttp.WSMsgType.ERROR:
             return f"The connection to the Polar Cloud broke: {message.data}."
+        if self.ws.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE:
+            return "The connection to the Polar Cloud was cut off."
         return f"The Polar Cloud closed the connection (code {self.ws.close_code})."
 
     async def _receive_packet(self, received: Any) -> None:

@@ -1,7 +1,7 @@
 // A Status Server on a real socket.io, driven by the tests.
 //
 //   node server.js --version v1|v2|v4 [--port N] [--ping-interval MS] [--ping-timeout MS]
-//                  [--open-delay MS] [--cert FILE --key FILE]
+//                  [--open-delay MS] [--cert FILE --key FILE] [--printer JSON]
 //
 // It writes one JSON object a line for all that happens, and takes one a line as orders:
 //   {"printer": {"serialNumber", "publicKey"}}  know this printer
@@ -28,6 +28,7 @@ const { values: options } = parseArgs({
     'open-delay': { ...text, default: '0' },
     cert: text,
     key: text,
+    printer: text, // known from the start, as in the order below
   },
 });
 
@@ -109,6 +110,7 @@ const orders = {
   report: () => say({ report: { ...report, clients: clients.size } }),
 };
 
+if (options.printer) orders.printer(JSON.parse(options.printer));
 const web = makeWebServer();
 const io = require(`socket.io-${options.version}`)(web, {
   pingInterval: Number(options['ping-interval']),

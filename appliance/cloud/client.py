@@ -1,0 +1,414 @@
+"""The agent's line to the cloud: the one reconnect loop, around one session.
+
+The session (:mod:`appliance.polar.session`) knows the protocol and does no I/O; a connection
+lives once. This module opens connections, carries out what the session asks of them, and
+hands everything else to ``on_action``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from appliance.cloud.connection import CloudConnection, tls_context
+from appliance.cloud.reconnect import Backoff
+from appliance.errors import CloudError
+from appliance.polar import messages
+from appliance.polar.actions import (
+    Action,
+    Close,
+    Deleted,
+    Deliver,
+    HelloFailed,
+    Registered,
+    RegistrationFailed,
+    Send,
+    Unregistered,
+    UnregisterFailed,
+)
+from appliance.polar.session import Session
+
+HELLO_TIMEOUT = 30.0  # s; from the open connection to helloResponse, or to registerResponse
+ANSWER_TIMEOUT = 30.0  # s; for unregisterResponse
+STEADY = 10.0  # s; a server that drops us sooner after hello must not be met at full speed
+# (two devices with one identity throw each other out for ever)
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Connection(Protocol):
+    """What the loop needs of a connection; see CloudConnection."""
+
+    def __aiter__(self) -> AsyncIterator[tuple[str, object]]:
+        """(event, payload) as they arrive; raises CloudError when the connection is lost."""
+
+    async def emit(self, event: str, payload: object) -> None:
+        """Send one event; raises CloudError."""
+
+    async def close(self) -> None:
+        """End the connection and the iteration."""
+
+
+Opener = Callable[[], Awaitable[Connection]]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Clocks and limits, replaceable in tests."""
+
+    monotonic: Callable[[], float] = time.monotonic  # s
+    wall: Callable[[], float] = time.time  # Unix s, for what a person reads
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    hello: float = HELLO_TIMEOUT
+    steady: float = STEADY
+
+
+@dataclass
+class _Question:
+    answer: asyncio.Future[Any]
+    fits: Callable[[Any], bool]
+
+    def fail(self, error: CloudError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def dismiss(self) -> None:
+        if not self.answer.cancel() and not self.answer.cancelled():
+            self.answer.exception()  # seen, whoever waited for it
+
+
+@dataclass
+class _Outage:
+    """What a person is told while there is no session."""
+
+    since: float  # monotonic s
+    reason: str = ""
+    next_try: float | None = None  # monotonic s; None while trying
+
+
+@dataclass
+class _Waiting:
+    """Who waits for the cloud's decision on what."""
+
+    questions: dict[type, _Question] = field(default_factory=dict)
+    registration: asyncio.Future[Registered | RegistrationFailed] | None = None
+    unregistration: asyncio.Future[Unregistered | UnregisterFailed] | None = None
+
+
+class CloudClient:
+    """Holds the session with the cloud for as long as :meth:`run` runs.
+
+    Without a serial number and without a wish to register there is nothing to say, and no
+    connection is made. ``on_action`` is called for every action but Send, Close and the
+    answers to :meth:`ask`; it must not block, and what it raises is logged.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: Session,
+        on_action: Callable[[Action], None],
+        *,
+        backoff: Backoff,
+        ca_file: str = "",
+        open_connection: Opener | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """``open_connection`` stands in for the network. Raises ConfigError over ``ca_file``."""
+        self._open = open_connection or _opener(url, ca_file)
+        self._session = session
+        self._on_action = on_action
+        self._backoff = backoff
+        self._timing = timing or Timing()
+        self._connection: Connection | None = None
+        self._waiting = _Waiting()
+        self._turns: dict[type, asyncio.Lock] = {}
+        self._registering = asyncio.Lock()
+        self._unregistering = asyncio.Lock()
+        self._online = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._outage = _Outage(self._timing.monotonic())
+        self._at_once = False
+
+    # What the agent asks.
+
+    @property
+    def online(self) -> bool:
+        """The cloud accepted our signature on the present connection."""
+        return self._online.is_set()
+
+    async def wait_online(self) -> None:
+        """Return as soon as the session is online."""
+        await self._online.wait()
+
+    @property
+    def status_text(self) -> str:
+        """A sentence for a person: online, not registered, or since when and why offline."""
+        if self.online:
+            return "Connected to the Polar Cloud."
+        if not self._wanted:
+            return "Not registered with the Polar Cloud."
+        outage = self._outage
+        if not outage.reason:
+            return "Connecting to the Polar Cloud."
+        now = self._timing.monotonic()
+        # Counted back from now: the clock may have been set since.
+        since = time.localtime(self._timing.wall() - (now - outage.since))
+        trying = (
+            "trying now"
+            if outage.next_try is None
+            else f"next try in {max(0, round(outage.next_try - now))} s"
+        )
+        return f"Offline since {time.strftime('%H:%M', since)}, {trying}: {outage.reason}"
+
+    async def send(self, message: messages.PrinterMessage) -> None:
+        """Send on the authenticated connection; raises CloudError when that is not there."""
+        if not self.online:
+            raise CloudError(f"Not sent, since there is no session: {self.status_text}")
+        await self._perform(self._session.send(message))
+
+    async def ask(
+        self,
+        message: messages.PrinterMessage,
+        answer: type[T],
+        timeout: float,
+        *,
+        fits: Callable[[T], bool] = lambda _: True,
+    ) -> T:
+        """Send a question and return the first ``answer`` that ``fits``, within ``timeout`` s.
+
+        One question for each answer type is under way at a time, others wait for their turn.
+        An answer that comes too late goes to ``on_action``. Raises CloudError when offline,
+        when the connection is lost, and when no answer comes.
+        """
+        async with self._turns.setdefault(answer, asyncio.Lock()):
+            question = _Question(asyncio.get_running_loop().create_future(), fits)
+            self._waiting.questions[answer] = question
+            try:
+                await self.send(message)
+                async with asyncio.timeout(timeout):
+                    given: T = await question.answer
+                    return given
+            except TimeoutError:
+                raise CloudError(
+                    f"The Polar Cloud did not answer {messages.event_name(type(message))} within"
+                    f" {timeout:.0f} s.",
+                    short="No answer",
+                ) from None
+            finally:
+                del self._waiting.questions[answer]
+                question.dismiss()
+
+    async def register(
+        self, email: str, pin: str, use_cloud_key: bool = False
+    ) -> Registered | RegistrationFailed:
+        """Register this printer and return the cloud's decision, connecting first if need be.
+
+        Waits as long as there is no connection; set a limit with asyncio.timeout.
+        """
+        async with self._registering:
+            self._waiting.registration = asyncio.get_running_loop().create_future()
+            try:
+                with suppress(CloudError):  # the session says so: RegistrationFailed
+                    await self._perform(self._session.register(email, pin, use_cloud_key))
+                self.reconnect_now()
+                return await self._waiting.registration
+            finally:
+                self._waiting.registration = None
+
+    async def unregister(self) -> Unregistered | UnregisterFailed:
+        """Take this printer out of the cloud; raises CloudError when no answer comes."""
+        async with self._unregistering:
+            self._waiting.unregistration = asyncio.get_running_loop().create_future()
+            try:
+                with suppress(CloudError):  # the session says so: UnregisterFailed
+                    await self._perform(self._session.unregister())
+                async with asyncio.timeout(ANSWER_TIMEOUT):
+                    return await self._waiting.unregistration
+            except TimeoutError:
+                raise CloudError(
+                    f"The Polar Cloud did not answer unregister within {ANSWER_TIMEOUT:.0f} s.",
+                    short="No answer",
+                ) from None
+            finally:
+                self._waiting.unregistration = None
+
+    def reconnect_now(self) -> None:
+        """Do not wait for the next try: the network is back, or somebody asked."""
+        self._wake.set()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Keep the session up, for ever; cancel it to close the connection."""
+        while True:
+            while not self._wanted:
+                self._wake.clear()
+                await self._wake.wait()
+            self._wake.clear()
+            self._outage.next_try = None
+            try:
+                await self._live_once()
+            except CloudError as error:
+                self._note(error.long)
+            if self._wanted:
+                await self._pause()
+
+    @property
+    def _wanted(self) -> bool:
+        registration = self._waiting.registration
+        return self._session.registered or not (registration is None or registration.done())
+
+    async def _live_once(self) -> None:
+        """One connection from its opening to its end; raises CloudError saying why it ended."""
+        connection = await self._open()
+        began = self._timing.monotonic()
+        self._connection = connection
+        try:
+            await self._converse(connection)
+        finally:
+            self._connection = None
+            self._ended(self._timing.monotonic() - began)
+            await connection.close()
+
+    async def _converse(self, connection: Connection) -> None:
+        patience = asyncio.timeout(self._timing.hello)
+        try:
+            async with patience:
+                await self._perform(self._session.connected())
+                async for event, payload in connection:
+                    actions = self._session.received(event, payload)
+                    self._settle(patience)
+                    await self._perform(actions)
+                    if not self._wanted:
+                        return
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise CloudError(
+                f"The Polar Cloud took the connection but did not let us in within"
+                f" {self._timing.hello:.0f} s.",
+                short="Cloud silent",
+            ) from None
+
+    def _settle(self, patience: asyncio.Timeout) -> None:
+        """Let patience run while the session is not online, and only then."""
+        if self._session.online:
+            patience.reschedule(None)
+            if not self.online:
+                self._online.set()
+                self._wake.clear()
+                self._outage.reason = ""
+                _log.info("online in the Polar Cloud")
+        elif patience.when() is None:
+            self._online.clear()
+            patience.reschedule(asyncio.get_running_loop().time() + self._timing.hello)
+
+    def _ended(self, lasted: float) -> None:
+        if self.online and lasted >= self._timing.steady:
+            self._backoff.reset()
+        if self.online:
+            self._outage = _Outage(self._timing.monotonic(), self._outage.reason)
+        self._online.clear()
+        for action in self._session.disconnected():
+            self._hand_over(action)
+        for question in self._waiting.questions.values():
+            question.fail(CloudError("The connection was lost before the Polar Cloud answered."))
+
+    async def _pause(self) -> None:
+        delay = 0.0 if self._at_once else self._backoff.next_delay()
+        self._at_once = False
+        self._outage.next_try = self._timing.monotonic() + delay
+        sleeping = asyncio.ensure_future(self._timing.sleep(delay))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    def _note(self, reason: str) -> None:
+        # A new reason is news; the same one at each try would fill the journal.
+        level = logging.DEBUG if reason == self._outage.reason else logging.WARNING
+        _log.log(level, "offline: %s", reason)
+        self._outage.reason = reason
+
+    # What the session asks.
+
+    async def _perform(self, actions: list[Action]) -> None:
+        """Carry out all of it; raises the CloudError of a failed Send after the rest is done."""
+        failed: CloudError | None = None
+        for action in actions:
+            match action:
+                case Send(message):
+                    try:
+                        await self._emit(message)
+                    except CloudError as error:
+                        failed = error
+                case Close(reason):
+                    await self._close(reason)
+                case _:
+                    self._hand_over(action)
+        if failed is not None:
+            raise failed
+
+    async def _emit(self, message: messages.PrinterMessage) -> None:
+        if self._connection is None:
+            raise CloudError(f"Not sent, since there is no connection: {self.status_text}")
+        try:
+            await self._connection.emit(*messages.encode(message))
+        except CloudError as error:
+            await self._close(error.long)  # it would take nothing else either
+            raise
+
+    async def _close(self, reason: str) -> None:
+        _log.info("closing the connection: %s", reason)
+        if self._connection is not None:
+            await self._connection.close()
+
+    def _hand_over(self, action: Action) -> None:
+        match action:
+            case Deliver(message) if self._answered(message):
+                return
+            case Registered():
+                self._backoff.reset()
+                self._at_once = True
+                _decide(self._waiting.registration, action)
+            case RegistrationFailed():
+                _decide(self._waiting.registration, action)
+            case Unregistered() | UnregisterFailed():
+                _decide(self._waiting.unregistration, action)
+            case HelloFailed(text) | Deleted(text):
+                self._note(text)
+        try:
+            self._on_action(action)
+        except Exception:  # noqa: BLE001  # the boundary to the agent: the loop must go on
+            _log.exception("%s could not be handled", type(action).__name__)
+
+    def _answered(self, message: object) -> bool:
+        question = self._waiting.questions.get(type(message))
+        if question is None or question.answer.done() or not question.fits(message):
+            return False
+        question.answer.set_result(message)
+        return True
+
+
+def _decide(waiting: asyncio.Future[Any] | None, decision: Action) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(decision)
+
+
+def _opener(url: str, ca_file: str) -> Opener:
+    context = tls_context(ca_file)
+
+    async def open_connection() -> Connection:
+        return await CloudConnection.open(url, ssl=context)
+
+    return open_connection
