@@ -47,7 +47,9 @@ class VirtualMarlin:
         self.mode = Mode.RUNNING
         self.lines_received = 0  # line feeds that arrived
         self.unknown: deque[str] = deque(maxlen=1000)
+        self.unknown_count = 0
         self.executed_count = 0
+        self.last_command = ""
         self.errors = 0  # lines that were refused
         self.resets = 0
         self.rx = Wire(self.options.baud)
@@ -116,6 +118,11 @@ class VirtualMarlin:
     def _listening(self) -> bool:
         return self.mode in (Mode.RUNNING, Mode.HUNG)
 
+    def strike(self, kind: FaultKind, seconds: float = 1.0) -> None:
+        """Let a fault strike the next line that arrives."""
+        self.faults = self.faults or Faults()
+        self.faults.add(kind, seconds)
+
     # Time
 
     def _next(self) -> float:
@@ -126,12 +133,12 @@ class VirtualMarlin:
     def _live_until(self, now: float) -> None:
         while (when := self._next()) <= now:
             self._now = when
-            if self.rx.next_arrival <= when:
-                self._arrive(self.rx.take_piece())
-            elif self._wake_at <= when:
+            if self._wake_at <= when:
                 self._wake()
             elif self._step_at <= when:
                 self._step()
+            elif self.rx.next_arrival <= when:
+                self._arrive(self.rx.take_piece())
             elif self._busy_at <= when:
                 self._busy()
             else:
@@ -208,7 +215,7 @@ class VirtualMarlin:
         """The emergency parser sees each byte before the ring does, checksum or not."""
         self._heard += piece
         if piece.endswith(b"\n"):
-            match = _EMERGENCY.match(self._heard)
+            match = _EMERGENCY.match(bytes(self._heard))
             self._heard.clear()
             if match:
                 self._emergency(int(match[1]))
@@ -240,6 +247,7 @@ class VirtualMarlin:
             body = self._queue[0].body
             run = self.machine.find(body)
             if run is None:
+                self.unknown_count += 1
                 self.unknown.append(body)
                 self._say(f'echo:Unknown command: "{body}"')
                 self._finish()
@@ -269,6 +277,7 @@ class VirtualMarlin:
 
     def _record(self, body: str) -> None:
         self.executed_count += 1
+        self.last_command = body
         self._digest.update(body.encode("latin-1") + b"\n")
         self._executed.append(body)
 
@@ -288,6 +297,8 @@ class VirtualMarlin:
 
     def _take_partial(self) -> None:
         """Count what has come of the next line against the ring before that is read."""
+        while self.rx.next_arrival <= self._now:
+            self._arrive(self.rx.take_piece())
         if (piece := self.rx.take(self._now)) and self.mode is Mode.RUNNING:
             self._arrive(piece)
 

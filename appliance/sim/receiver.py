@@ -29,6 +29,12 @@ class LineError(NamedTuple):
     text: str
 
 
+def numbered(number: int, body: str) -> bytes:
+    """A line as a host sends it: number, checksum, line feed."""
+    line = f"N{number} {body}".encode("latin-1")
+    return b"%s*%d\n" % (line, reduce(xor, line, 0))
+
+
 def _integer(text: str) -> int:
     """C's ``strtol``: the number in front, 0 when there is none."""
     match = _NUMBER.match(text)

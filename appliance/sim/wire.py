@@ -58,6 +58,8 @@ class Wire:
                 taken += piece
                 self._pieces.popleft()
                 continue
+            if start >= now:
+                break
             count = int((now - start) / self.byte_time + _ROUNDING)
             if count > 0:
                 taken += piece[:count]
