@@ -43,6 +43,7 @@ Progress = Callable[[int, int | None], None]
 PIECE = 256 * 1024  # bytes read at most at a time
 REDIRECTS = 5
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+PACKED = "The file of this job is packed in a way that cannot be read here. Upload it again."
 
 _SENTENCES = {
     401: "The cloud refused the file of this job (401). Start the print again from the cloud.",
@@ -170,8 +171,13 @@ class _Run:
                     await self._take(piece)
         except aiohttp.InvalidURL:
             raise Refused("The cloud gave an address that cannot be used.") from None
+        except aiohttp.ClientResponseError as error:
+            # The library's word for a packing that it cannot undo, found before the headers.
+            if "content-encoding" in error.message.lower():
+                raise Refused(PACKED) from None
+            raise Interrupted(describe(error)) from None
         except NETWORK_ERRORS as error:
-            raise Interrupted(f"{describe(error).capitalize()}.") from None
+            raise Interrupted(describe(error)) from None
         if part.total is not None and part.size != part.total:
             raise Interrupted(f"{part.size} of {part.total} bytes came.")
 
@@ -213,9 +219,7 @@ class _Run:
         part = self._part
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("identity", "", "gzip", "deflate"):
-            raise Refused(
-                f"The file of this job is packed with {encoding[:20]!r}, which cannot be read here."
-            )
+            raise Refused(PACKED)
         plain = encoding in ("identity", "")
         if response.status == 206:
             self._continue(response, plain)

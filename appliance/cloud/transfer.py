@@ -23,9 +23,10 @@ NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
 """What a broken network makes aiohttp raise."""
 
 _IN_WORDS: Mapping[type[BaseException], str] = {
-    TimeoutError: "no answer in time",
-    aiohttp.ServerDisconnectedError: "the server closed the connection",
-    aiohttp.ClientPayloadError: "the connection was cut in the middle",
+    TimeoutError: "No answer in time.",
+    aiohttp.ServerDisconnectedError: "The server closed the connection.",
+    aiohttp.ClientResponseError: "The server's answer is not HTTP.",
+    aiohttp.ClientPayloadError: "The connection was cut in the middle.",
 }
 
 
@@ -71,17 +72,17 @@ def retry_after(value: str | None) -> float:
 
 
 def describe(error: BaseException) -> str:
-    """A network error in a few words, with the host at most: an address may be signed."""
+    """A network error as a sentence, with the host at most: an address may be signed."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return f"the certificate of {error.host} cannot be trusted"
+        return f"The certificate of {error.host} cannot be trusted."
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection to {error.host} ({error.strerror or error.os_error})"
+        return f"No connection to {error.host} ({error.strerror or error.os_error})."
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return f"{error.strerror}."
     for kind, text in _IN_WORDS.items():
         if isinstance(error, kind):
             return text
-    return type(error).__name__
+    return f"The connection failed ({type(error).__name__})."
 
 
 async def off_loop(act: Callable[[], T]) -> T:

@@ -161,7 +161,7 @@ class Uploader:
             raise Refused("The cloud gave an address that cannot be used.") from None
         except NETWORK_ERRORS as error:
             # Nothing is chained: the library's own errors carry the request.
-            raise Interrupted(f"{describe(error).capitalize()}.") from None
+            raise Interrupted(describe(error)) from None
         _judge(response, body, slot, size)
 
     async def _watched(
