@@ -60,6 +60,7 @@ _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "chamber": ("chamber", "target_chamber"),
 }
 _NO_JOB_ID: Final = "0"  # what the example of an idle printer has (section 3.12.1)
+_MAX_DEGREES: Final = 10_000.0  # beyond it, it is noise on the line
 _MAX_DETAIL: Final = 1000  # characters
 
 
@@ -212,7 +213,7 @@ def _temperatures(heaters: Mapping[str, Heater]) -> dict[str, float]:
         if name not in _FIELDS:
             continue
         for field, value in zip(_FIELDS[name], (heater.actual, heater.target), strict=True):
-            if math.isfinite(value):
+            if abs(value) <= _MAX_DEGREES:  # so written, NaN is left out too
                 fields[field] = round(value, 1)
     return fields
 

@@ -6,7 +6,6 @@ that was received: a message may carry a PIN, a private key or signed form field
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -114,7 +113,7 @@ def _size(event: str, value: object) -> int:
     if value is None or isinstance(value, bool):
         return 5
     if isinstance(value, int | float):
-        if not (math.isfinite(value) and abs(value) <= MAX_NUMBER):
+        if not abs(value) <= MAX_NUMBER:  # so written, NaN is refused too
             raise refuse(event, "a number is too large or not finite")
         return 8
     if isinstance(value, dict | list):
@@ -173,7 +172,7 @@ def _explained(event: str, text: str, kind: type) -> MessageError:
     problem, at, where = text.rpartition(" - at `$")
     if not at:
         problem, where = text, ""
-    path = [part for part in where.rstrip("`").replace("[...]", "").split(".") if part]
+    path = [part for part in where.rstrip("`").split(".") if part]
     if problem.startswith("Invalid enum value"):
         expected = ", ".join(map(repr, _choices(kind, path)))
         problem = f"expected one of {expected}"
@@ -199,5 +198,6 @@ def _choices(kind: Any, path: list[str]) -> list[str]:
         return [str(value) for value in get_args(kind)]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and path:
         fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        return _choices(fields.get(path[0]), path[1:])
+        name = path[0].partition("[")[0]
+        return _choices(fields.get(name), path[1:])
     return [choice for part in get_args(kind) for choice in _choices(part, path)]
