@@ -53,6 +53,14 @@ _HEATERS = (
     ("bed", "Bed"),
     ("chamber", "Chamber"),
 )
+# What printers say in `progress` all the time (section 3.12): the state says it already.
+_USUAL = frozenset(
+    (
+        "idle", "printing", "preparing to print a job", "job printing", "job paused",
+        "post processing job", "canceling job", "complete", "updating", "cold pause",
+        "changing filament", "error", "disconnected", "door open", "clear build plate",
+    )
+)  # fmt: skip
 _PERCENT = re.compile(r"Percent Complete:\s*([0-9]+(?:\.[0-9]+)?)")
 _PLAIN_DETAIL = re.compile(r"Printing Job: \S+ Percent Complete: [0-9.]+ ?%\s*[.:,;–-]*\s*")
 
@@ -149,6 +157,7 @@ def _status(record: PrinterRecord, reading: Reading | None, connected: bool) -> 
         "tone": tone,
         "at": reading.time if reading else None,
         "message": _message(fields, name),
+        "jobId": str(fields.get("jobId") or ""),
         "jobName": _job_name(record, str(fields.get("jobId") or "")) if code else "",
         "percent": percent,
         "elapsed": elapsed,
@@ -193,7 +202,8 @@ def _message(fields: Mapping[str, Any], name: str) -> str:
     """What the printer says beyond the state and the percentage that stand there anyway."""
     detail = _PLAIN_DETAIL.sub("", str(fields.get("progressDetail") or "")).strip()
     progress = str(fields.get("progress") or "").strip()
-    return detail or ("" if progress.lower() == name.lower() else progress)
+    unusual = progress.lower() not in _USUAL | {name.lower()}
+    return ": ".join(part for part in (progress if unusual else "", detail) if part)
 
 
 def _job_name(record: PrinterRecord, job_id: str) -> str:

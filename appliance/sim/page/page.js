@@ -103,6 +103,12 @@ function bytes(count) {
   return `${(count / 1e6).toFixed(1)} MB`;
 }
 
+function part(done, all) {
+  if (!all) return "–";
+  const [unit, by] = all < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
+  return `${(done / by).toFixed(1)} / ${(all / by).toFixed(1)} ${unit}`;
+}
+
 function length(mm) {
   if (mm === null || mm === undefined) return "–";
   return mm < 1000 ? `${Math.round(mm)} mm` : `${(mm / 1000).toFixed(2)} m`;
@@ -110,6 +116,9 @@ function length(mm) {
 
 const clock = (unix) =>
   new Date(unix * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+const day = (unix) =>
+  new Date(unix * 1000).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 // Showing the state
 
@@ -184,7 +193,7 @@ function showPrinter(printer) {
     ["Elapsed", duration(status.elapsed)],
     ["Left", duration(status.left)],
     ["Filament", length(status.filament)],
-    ["File", status.fileSize ? `${bytes(status.bytesRead)} of ${bytes(status.fileSize)}` : "–"],
+    ["File read", part(status.bytesRead, status.fileSize)],
   ];
   list($("numbers"), numbers, ([name]) => name, ([name]) => {
     const pair = element("div");
@@ -210,7 +219,7 @@ function makeHeater(heater) {
 function changeHeater(box, heater) {
   const [actual, target] = box.querySelectorAll(".value span");
   put(actual, `${heater.actual.toFixed(1)} °C`);
-  put(target, heater.target ? ` → ${Math.round(heater.target)} °C` : " off");
+  put(target, heater.target ? ` → ${Math.round(heater.target)}°` : " off");
   box.dataset.heating = heater.target > 0 && heater.target - heater.actual > 2;
 }
 
@@ -220,9 +229,10 @@ function showQueue(printer) {
   $("queue-empty").hidden = queue.length > 0;
   list($("queue"), queue, (job) => job.jobId, makeJob, (row, job) => {
     const started = job.state === "started";
-    put(row.querySelector(".sub"), `${bytes(job.size)} · ${started ? "sent to the printer" : "ready"}`);
-    row.querySelector(".print-job").disabled = started || !printer.can.print;
-    row.querySelector(".remove-job").disabled = started;
+    const taken = printer.status.jobId === job.jobId ? "being printed" : "sent to the printer";
+    put(row.querySelector(".sub"), `${bytes(job.size)} · ${started ? taken : "ready"}`);
+    row.querySelector(".print-job").disabled = !printer.can.print;
+    for (const button of row.querySelectorAll("button")) button.hidden = started;
   });
 }
 
@@ -253,7 +263,7 @@ function makePast(print) {
   const text = element("div", "text");
   const outcome = element("p", "outcome", print.ending === "completed" ? "Completed" : "Canceled");
   outcome.dataset.tone = print.ending === "completed" ? "good" : "wait";
-  const numbers = [`${clock(print.endedAt)}`];
+  const numbers = [day(print.endedAt)];
   if (print.printSeconds !== null) numbers.push(duration(print.printSeconds));
   if (print.filament !== null) numbers.push(length(print.filament));
   text.append(element("p", "name", print.name), outcome, element("p", "sub", numbers.join(" · ")));
@@ -269,7 +279,9 @@ function changePast(row, print) {
   row.dataset.video = address;
   row.querySelector("video")?.remove();
   const video = element("video");
-  Object.assign(video, { controls: true, loop: true, muted: true, playsInline: true, preload: "metadata" });
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  Object.assign(video, { controls: true, loop: true, muted: true, playsInline: true });
+  Object.assign(video, calm ? { preload: "metadata" } : { autoplay: true });
   video.setAttribute("aria-label", `Time-lapse of ${print.name}`);
   video.src = address;
   row.prepend(video);
