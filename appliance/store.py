@@ -25,7 +25,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises StorageError when the disk is full or not writable; the old content then stands.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         try:
@@ -41,6 +41,14 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise _storage_error(path, error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` and what is missing above it, each durable in the folder it stands in."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -85,8 +93,15 @@ class Record(Generic[T]):
         try:
             return msgspec.json.decode(data, type=self._kind)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self.path.replace(self.path.with_name(self.path.name + ".bad"))
+            self._set_aside()
             return None
+
+    def _set_aside(self) -> None:
+        try:
+            self.path.replace(self.path.with_name(self.path.name + ".bad"))
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise _storage_error(self.path, error) from error
 
     def save(self, value: T) -> None:
         """Keep ``value`` durably."""
