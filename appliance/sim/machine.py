@@ -161,7 +161,10 @@ class Machine:
         if heater is None or ("S" not in words and "R" not in words):
             return
         self.released = False
-        cooling = heater.temperature(self.scaled(now)) > heater.target
+        actual = heater.temperature(self.scaled(now))
+        cooling = actual > heater.target
+        if abs(actual - heater.target) <= CLOSE_ENOUGH:
+            return
         if cooling and ("S" in words or not heater.target):
             return  # S waits only for warmth
         off = CLOSE_ENOUGH if cooling else -CLOSE_ENOUGH

@@ -1,0 +1,397 @@
+"""The heart of the printer daemon: one port, one protocol core, at most one print.
+
+Whatever arrives (bytes, time, requests) is given to the cores; then :meth:`Engine._flow`
+hands lines of people and of the print to the protocol while it has room, writes what there
+is to write, and sets the next alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from appliance.config import PrinterSettings
+from appliance.errors import ApplianceError, PrinterError
+from appliance.printer import api, events
+from appliance.printer.console import SAFE, Console, checked, heater_commands
+from appliance.printer.link import Link
+from appliance.printer.printing import Printing
+from appliance.printer.protocol import Marlin
+from appliance.revision import Revision
+
+log = logging.getLogger(__name__)
+
+RETRY_PAUSE = 2.0  # seconds before a lost printer is looked for again
+GCODE_LIMIT = 300.0  # seconds for lines of a person: enough to home, level or heat
+STOP_LIMIT = 3.0  # seconds at the end of the daemon to make the printer safe
+EMERGENCY = frozenset({"M108", "M112", "M410", "M876"})  # pass a full queue where supported
+RESET_HINT = "Switch the printer off and on, or press Connect, once the cause is found."
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open port on which a printer is expected."""
+
+    link: Link
+    port: str
+    baud: int
+    greeting: bytes = b""  # what it said while it was being found
+
+
+Find = Callable[[Callable[[bytes], None], Callable[[str], None]], Awaitable[Connection]]
+"""Find the printer and open its port: (on_data, on_lost) -> Connection. Raises PrinterError."""
+
+
+class Sender(Protocol):
+    """Where lines come from: people's console, and the print."""
+
+    def peek(self, now: float) -> str | None:
+        """The next line to send, None when there is nothing now."""
+
+    def sent(self, number: int, now: float) -> None:
+        """The peeked line went out as line ``number``."""
+
+    def acknowledged(self, number: int, answer: tuple[str, ...], now: float) -> None:
+        """The printer answered it."""
+
+
+class Engine:
+    """Owns the port and the print. All times are monotonic seconds unless said otherwise."""
+
+    def __init__(self, settings: PrinterSettings, find: Find, printing: Printing) -> None:
+        self.revision = Revision()
+        self._settings = settings
+        self._find = find
+        self._printing = printing
+        self._console = Console()
+        self._life = secrets.token_hex(4)
+        self._connection: Connection | None = None
+        self._marlin: Marlin | None = None
+        self._owners: dict[int, Sender] = {}
+        self._heaters: dict[str, api.Heater] = {}
+        self._problem: api.Problem | None = None
+        self._message = ""
+        self._lost = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Find the printer, talk to it until it is lost, for ever."""
+        while True:
+            try:
+                connection = await self._find(self._received, self._disconnected)
+            except PrinterError as error:
+                self._see_problem(api.Problem(error.short, error.long))
+                await self._pause()
+                continue
+            self._begin(connection)
+            await self._lost.wait()
+            connection.link.close()
+            self._connection = self._marlin = None
+            await self._pause()
+
+    async def stop(self) -> None:
+        """End the running print and leave the printer safe, within a few seconds."""
+        if self._marlin is None:
+            return
+        now = time.monotonic()
+        if self._printing.running:
+            self._printing.fail("The printer service was stopped during the print.", now)
+        elif any(heater.target for heater in self._heaters.values()):
+            self._console.post(SAFE)
+        self._flow()
+        try:
+            async with asyncio.timeout(STOP_LIMIT):
+                while not self._at_rest():
+                    await self.revision.wait_beyond(self.revision.number)
+        except TimeoutError:
+            log.warning("the printer did not confirm that its heaters are off")
+
+    def snapshot(self) -> api.Snapshot:
+        """The whole state now."""
+        marlin, connection = self._marlin, self._connection
+        return api.Snapshot(
+            life=self._life,
+            revision=self.revision.number,
+            link=marlin.state if marlin else api.LinkState.DISCONNECTED,
+            port=connection.port if connection else "",
+            baud=connection.baud if connection else 0,
+            firmware=marlin.firmware.name if marlin else "",
+            machine=marlin.firmware.machine if marlin else "",
+            problem=self._problem,
+            message=self._message,
+            heaters=self._heaters,
+            job=self._printing.view(time.monotonic()),
+            lines_sent=marlin.lines_sent if marlin else 0,
+            lines_received=marlin.lines_received if marlin else 0,
+            resends=marlin.resends if marlin else 0,
+        )
+
+    # --- what people and the agent ask -------------------------------------------------
+
+    async def start(self, request: api.StartJob) -> None:
+        """Begin a print. Raises JobRefused, PrinterError, and what is wrong with the file."""
+        if self._printing.is_known(request.key):
+            return
+        await self._printing.prepare(request)
+        marlin = self._ready()
+        self._printing.begin(request.key, marlin, time.monotonic())
+        self._flow()
+
+    def pause(self, kind: api.PauseKind) -> None:
+        """Stop feeding at once, then park. Raises JobRefused."""
+        self._printing.pause(kind, time.monotonic())
+        self._flow()
+
+    def resume(self) -> None:
+        """Go on where the print stopped. Raises JobRefused."""
+        self._ready()
+        self._printing.resume(time.monotonic())
+        if self._printing.waits:  # the firmware itself (M600, M0)
+            self._send_now("M876 P1", "M108")
+        self._flow()
+
+    def cancel(self) -> None:
+        """End the print at once. Raises JobRefused."""
+        self._printing.cancel(time.monotonic())
+        if self._printing.waits:  # a heater that is waited for must not hold the cancel up
+            self._send_now("M108")
+        self._flow()
+
+    def forget(self, key: str) -> None:
+        """The end of the print with this key was seen."""
+        self._printing.forget(key)
+        self.revision.bump()
+
+    async def set_temperature(self, targets: dict[str, float]) -> None:
+        """Targets in °C by cloud name. Raises BadGcode for heaters and values not allowed."""
+        limits = {
+            "tool": self._settings.max_tool_temperature,
+            "bed": self._settings.max_bed_temperature,
+            "chamber": self._settings.max_chamber_temperature,
+        }
+        self._ready()
+        self._console.post(heater_commands(targets, self._heaters, limits))
+        self._flow()
+
+    async def run_gcode(self, lines: list[str]) -> list[str]:
+        """Send lines of a person and collect the answers. Raises BadGcode, PrinterError."""
+        marlin = self._ready()
+        queued = []
+        for line in checked(lines):
+            if line.split()[0] in EMERGENCY and marlin.firmware.can("EMERGENCY_PARSER"):
+                self._send_now(line)
+            else:
+                queued.append(line)
+        answer = self._console.submit(queued)
+        self._flow()
+        try:
+            async with asyncio.timeout(GCODE_LIMIT):
+                return await answer
+        except TimeoutError:
+            raise PrinterError(
+                f"The printer did not answer within {GCODE_LIMIT:.0f} s; it may still do it.",
+                short="No answer yet",
+            ) from None
+
+    def connect(self) -> None:
+        """Look for the printer now. One that has halted is opened anew, which resets it."""
+        if self._marlin is not None and self._marlin.state is api.LinkState.HALTED:
+            self._disconnected("The connection was closed to reset the printer.")
+        self._wake.set()
+
+    def _ready(self) -> Marlin:
+        marlin = self._marlin
+        if marlin is not None and marlin.state is api.LinkState.READY:
+            return marlin
+        problem = self._problem
+        raise PrinterError(
+            problem.long if problem else "The printer is not connected yet; wait a moment.",
+            short=problem.short if problem else "Not connected",
+        )
+
+    # --- the connection -----------------------------------------------------------------
+
+    def _begin(self, connection: Connection) -> None:
+        now = time.monotonic()
+        log.info("port %s at %d baud", connection.port, connection.baud)
+        self._lost.clear()
+        self._connection = connection
+        self._marlin = Marlin(baud=connection.baud or 115_200)
+        self._owners.clear()
+        self._marlin.opened(now)
+        self._problem = None
+        if connection.greeting:
+            self._received(connection.greeting)
+        self._flow()
+
+    def _disconnected(self, reason: str) -> None:
+        if self._lost.is_set() or self._connection is None:
+            return
+        log.warning("printer lost: %s", reason)
+        self._give_up(reason)
+        self._see_problem(api.Problem("Printer unplugged", reason))
+        self._lost.set()
+
+    def _give_up(self, reason: str) -> None:
+        """Nothing that was under way can be finished on this connection."""
+        self._printing.lost(reason, time.monotonic())
+        self._console.abandon(reason)
+        self._owners.clear()
+        self._heaters = {}
+
+    async def _pause(self) -> None:
+        """Wait before the next try; a request to connect cuts it short."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(RETRY_PAUSE):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    # --- bytes, time, lines ---------------------------------------------------------------
+
+    def _received(self, data: bytes) -> None:
+        marlin = self._marlin
+        if marlin is None:
+            return
+        for event in marlin.received(data, time.monotonic()):
+            self._on_event(event)
+        self._flow()
+
+    def _ring(self) -> None:
+        self._alarm = None
+        marlin = self._marlin
+        if marlin is not None:
+            for event in marlin.tick(time.monotonic()):
+                self._on_event(event)
+            self._flow()
+
+    def _flow(self) -> None:
+        """Let lines out while there is room, write them, set the alarm."""
+        marlin, connection = self._marlin, self._connection
+        if marlin is None or connection is None:
+            self.revision.bump()
+            return
+        if marlin.state is api.LinkState.READY:
+            self._feed(marlin)
+        data = marlin.output()
+        if data:
+            connection.link.write(data)
+        self._set_alarm(marlin)
+        self._printing.keep_record(time.monotonic())
+        self.revision.bump()
+
+    def _feed(self, marlin: Marlin) -> None:
+        now = time.monotonic()
+        sender: Sender
+        for sender in (self._console, self._printing):
+            while (line := sender.peek(now)) is not None:
+                if not marlin.room_for(line):
+                    return
+                number = marlin.send(line, now)
+                self._owners[number] = sender
+                sender.sent(number, now)
+                if sender is self._console:
+                    self._printing.note_command(line)
+
+    def _send_now(self, *commands: str) -> None:
+        """Past the queue, where the firmware can; elsewhere it would only stand in line."""
+        marlin = self._marlin
+        if marlin is not None and marlin.firmware.can("EMERGENCY_PARSER"):
+            for command in commands:
+                marlin.send_now(command)
+
+    def _set_alarm(self, marlin: Marlin) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = marlin.next_tick()
+        if due is not None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(max(0.0, due - time.monotonic()), self._ring)
+
+    def _at_rest(self) -> bool:
+        quiet = self._marlin is None or self._marlin.quiet
+        return quiet and not self._console.busy and not self._printing.busy
+
+    # --- what the printer says --------------------------------------------------------------
+
+    def _on_event(self, event: events.Event) -> None:
+        match event:
+            case events.Acknowledged(number, answer):
+                owner = self._owners.pop(number, None)
+                if owner is not None:
+                    owner.acknowledged(number, answer, time.monotonic())
+            case events.Temperatures(heaters):
+                self._heaters = heaters
+                self._printing.note_printer(heaters, self._marlin.resends if self._marlin else 0)
+            case events.Busy():
+                pass
+            case events.Text(line):
+                self._on_text(line)
+            case events.HostAction(name, argument):
+                self._on_action(name, argument)
+            case events.Ready(firmware):
+                self._on_ready(firmware)
+            case events.Restarted():
+                self._give_up("The printer restarted by itself: check its power supply.")
+            case events.Halted(reason):
+                self._on_halted(reason)
+            case events.Failed(problem):
+                self._on_failed(problem)
+
+    def _on_ready(self, firmware: events.Firmware) -> None:
+        log.info("printer ready: %s %s", firmware.name, firmware.machine)
+        self._problem = None
+        if self._printing.left_hot:
+            # A print ended without a chance to switch off: this is the first one.
+            self._console.post(SAFE)
+            self._printing.left_hot = False
+
+    def _on_text(self, line: str) -> None:
+        log.debug("printer: %s", line)
+        if line.startswith("Error:"):
+            log.warning("printer: %s", line)
+
+    def _on_action(self, name: str, argument: str) -> None:
+        """//action: of the firmware or of its own screen."""
+        now = time.monotonic()
+        try:
+            match name:
+                case "pause":
+                    self._printing.pause(api.PauseKind.PAUSE, now)
+                case "paused":
+                    self._printing.note_firmware_pause(now)
+                case "resumed":
+                    self._printing.note_firmware_resume(now)
+                case "resume":
+                    self._printing.resume(now)
+                case "cancel" | "abort":
+                    self._printing.cancel(now)
+                case "notification" | "prompt_begin":
+                    self._message = argument
+                case _:
+                    log.debug("action %s %s", name, argument)
+        except ApplianceError as error:
+            log.info("action %s: %s", name, error.long)
+
+    def _on_halted(self, reason: str) -> None:
+        log.error("printer halted: %s", reason)
+        self._give_up(reason)
+        self._see_problem(api.Problem("Printer halted", f"{reason} {RESET_HINT}"))
+
+    def _on_failed(self, problem: api.Problem) -> None:
+        log.error("connection given up: %s", problem.long)
+        self._disconnected(problem.long)
+        self._see_problem(problem)
+
+    def _see_problem(self, problem: api.Problem) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self.revision.bump()

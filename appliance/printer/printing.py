@@ -1,0 +1,288 @@
+"""The printer daemon's print: begun from a request, kept on record, forgotten when seen.
+
+Wraps the sans-IO :class:`PrintJob` with what it does not know: the file system, threads,
+and what remains of a print when the daemon or the connection goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from appliance.config import PrinterSettings
+from appliance.errors import JobRefused, StorageError
+from appliance.gcode.check import check_gcode
+from appliance.gcode.facts import GcodeFacts, first_reading, stated_facts
+from appliance.printer import api
+from appliance.printer.job import PrintJob
+from appliance.printer.protocol import Marlin
+from appliance.store import Record
+
+log = logging.getLogger(__name__)
+
+READING_PAUSE = 0.02  # seconds of rest after each block of a first reading: lines go first
+
+
+class FileUnreadable(StorageError):
+    """The file to be printed cannot be opened."""
+
+    default_short = "File unreadable"
+
+
+class _Prepared(msgspec.Struct):
+    request: api.StartJob
+    file: BinaryIO
+    facts: GcodeFacts
+
+
+class Printing:
+    """At most one print, and the memory of the last one. Times are monotonic seconds."""
+
+    def __init__(self, settings: PrinterSettings, record: Record[api.Job]) -> None:
+        self.left_hot = False  # a print ended without a chance to switch the heaters off
+        self._settings = settings
+        self._record = record
+        self._job: PrintJob | None = None
+        self._past = self._interrupted(record.load())
+        self._prepared: _Prepared | None = None
+        self._preparing = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = threading.Event()  # tells a first reading to give up
+        self._kept: tuple[str, api.JobState] | None = None
+        self._forgotten = ""
+
+    # --- the beginning --------------------------------------------------------------------
+
+    def is_known(self, key: str) -> bool:
+        """The print with this key was begun already."""
+        known = self.view(time.monotonic())
+        return known is not None and known.key == key
+
+    async def prepare(self, request: api.StartJob) -> None:
+        """Open and look at the file. Raises JobRefused, and what is wrong with the file."""
+        async with self._preparing:
+            self._refuse_second(request)
+            file, facts = await asyncio.to_thread(_open, Path(request.path))
+            if self._prepared is not None:
+                self._prepared.file.close()
+            self._prepared = _Prepared(request, file, facts)
+
+    def begin(self, key: str, marlin: Marlin, now: float) -> None:
+        """Begin the print that was prepared for ``key``. Raises JobRefused."""
+        prepared = self._prepared
+        if prepared is None or prepared.request.key != key:
+            raise JobRefused("Another print was started at the same moment.")
+        self._refuse_second(prepared.request)
+        self._prepared = None
+        self._close()
+        self._job = PrintJob(
+            prepared.request,
+            prepared.file,
+            self._settings,
+            firmware=marlin.firmware,
+            started_at=time.time(),
+            now=now,
+        )
+        self._job.facts = prepared.facts
+        self._job.settled = lambda: marlin.quiet
+        self._past = None
+        self._keep(now)
+        if not prepared.facts.complete:
+            self._reading = asyncio.create_task(self._read_first(self._job, prepared))
+
+    def _refuse_second(self, request: api.StartJob) -> None:
+        job = self._job
+        if job is not None and not job.done and not self.is_known(request.key):
+            view = job.view(time.monotonic())
+            raise JobRefused(f"{view.name or 'A print'} is {view.state.value}. Wait for its end.")
+
+    async def _read_first(self, job: PrintJob, prepared: _Prepared) -> None:
+        """Learn from the file itself what its slicer did not say."""
+        try:
+            job.facts = await asyncio.to_thread(
+                _read, prepared.request.path, prepared.facts, self._closed
+            )
+        except _GivenUp:
+            log.debug("the first reading was given up")
+        except OSError as error:
+            log.warning("the first reading of the file failed: %s", error)
+
+    # --- lines, as a Sender -----------------------------------------------------------------
+
+    def peek(self, now: float) -> str | None:
+        """The next line of the print."""
+        return self._job.peek(now) if self._job is not None else None
+
+    def sent(self, number: int, now: float) -> None:
+        """The peeked line went out."""
+        if self._job is not None:
+            self._job.sent(number, now)
+
+    def acknowledged(self, number: int, answer: tuple[str, ...], now: float) -> None:
+        """The printer answered line ``number``."""
+        if self._job is not None:
+            self._job.acknowledged(number, answer, now)
+
+    def note_command(self, command: str) -> None:
+        """A person's line went out beside the print."""
+        if self._job is not None:
+            self._job.note_command(command)
+
+    def note_printer(self, heaters: Mapping[str, api.Heater], resends: int) -> None:
+        """What the printer reports, for the print's own decisions and its view."""
+        if self._job is not None:
+            self._job.heaters = heaters
+            self._job.resends = resends
+
+    # --- state ------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """A print has not ended."""
+        return self._job is not None and not self._job.state.ended
+
+    @property
+    def busy(self) -> bool:
+        """A print has not ended, or what makes the printer safe is still going out."""
+        return self._job is not None and not self._job.done
+
+    @property
+    def waits(self) -> bool:
+        """A line of the print may be waiting for heat or for a person (M109, M600)."""
+        return self._job is not None and self._job.waits
+
+    def view(self, now: float) -> api.Job | None:
+        """The present print or the last one."""
+        view = self._job.view(now) if self._job is not None else self._past
+        return None if view is not None and view.key == self._forgotten else view
+
+    def keep_record(self, now: float) -> None:
+        """Write the record when the state has changed since."""
+        job = self._job
+        if job is not None and self._kept != (self._key(), job.state):
+            self._keep(now)
+
+    # --- what people want ---------------------------------------------------------------------
+
+    def pause(self, kind: api.PauseKind, now: float) -> None:
+        """See PrintJob.pause."""
+        self._running_job().pause(kind, now)
+
+    def resume(self, now: float) -> None:
+        """See PrintJob.resume."""
+        self._running_job().resume(now)
+
+    def cancel(self, now: float) -> None:
+        """See PrintJob.cancel."""
+        self._running_job().cancel(now)
+
+    def fail(self, reason: str, now: float) -> None:
+        """The print cannot go on; the printer is made safe."""
+        if self.running:
+            self._running_job().fail(reason, now)
+
+    def lost(self, reason: str, now: float) -> None:
+        """The connection is gone, and what the printer does with it nobody knows."""
+        if self._job is not None and not self._job.done:
+            self.left_hot = True
+            self._job.lost(reason, now)
+            self.keep_record(now)
+
+    def note_firmware_pause(self, now: float) -> None:
+        """The firmware waits by itself."""
+        if self._job is not None:
+            self._job.note_firmware_pause(now)
+
+    def note_firmware_resume(self, now: float) -> None:
+        """The firmware goes on by itself."""
+        if self._job is not None:
+            self._job.note_firmware_resume(now)
+
+    def forget(self, key: str) -> None:
+        """The end of the print with this key was seen."""
+        view = self.view(time.monotonic())
+        if view is not None and view.key == key and view.state.ended:
+            self._forgotten = key
+            self._record.clear()
+
+    def close(self) -> None:
+        """Let go of the file; a first reading gives up."""
+        self._close()
+
+    # --- record ---------------------------------------------------------------------------------
+
+    def _running_job(self) -> PrintJob:
+        if self._job is None or self._job.state.ended:
+            raise JobRefused("Nothing is being printed.")
+        return self._job
+
+    def _key(self) -> str:
+        view = self.view(time.monotonic())
+        return view.key if view else ""
+
+    def _keep(self, now: float) -> None:
+        view = self.view(now)
+        if view is None:
+            return
+        self._kept = (view.key, view.state)
+        try:
+            self._record.save(view)
+        except StorageError as error:
+            log.error("the print goes on without a record: %s", error.long)
+
+    def _close(self) -> None:
+        self._closed.set()
+        self._closed = threading.Event()
+        if self._job is not None:
+            self._job.close()
+            self._job = None
+
+    def _interrupted(self, job: api.Job | None) -> api.Job | None:
+        """The record of a print that this daemon's last life did not end, as failed."""
+        if job is None or job.state.ended:
+            return job
+        self.left_hot = True
+        failed = msgspec.structs.replace(
+            job,
+            state=api.JobState.FAILED,
+            reason="The printer service was restarted during the print, or the power was cut.",
+            ended_at=time.time(),
+            pause=None,
+        )
+        self._record.save(failed)
+        return failed
+
+
+def _open(path: Path) -> tuple[BinaryIO, GcodeFacts]:
+    """The open file and what it says of itself. Raises what is wrong with it."""
+    try:
+        check_gcode(path)
+        file = path.open("rb")
+        facts = stated_facts(file)
+    except OSError as error:
+        raise FileUnreadable(
+            f"{path} cannot be read ({error.strerror}). "
+            "It must be a file that the printer service may read."
+        ) from error
+    file.seek(0)
+    return file, facts
+
+
+class _GivenUp(Exception):  # a signal between two functions here, no error
+    pass
+
+
+def _read(path: str, facts: GcodeFacts, closed: threading.Event) -> GcodeFacts:
+    def rest() -> None:
+        if closed.wait(READING_PAUSE):
+            raise _GivenUp
+
+    with Path(path).open("rb") as file:
+        return first_reading(file, facts, rest)

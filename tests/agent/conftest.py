@@ -1,0 +1,160 @@
+"""A small world for the agent's parts: a printer daemon and a time-lapse that do as told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.state import AgentState
+from appliance.cloud.outbox import JobReport, Outbox
+from appliance.errors import JobRefused, PrinterError
+from appliance.polar.job import CloudJob
+from appliance.polar.messages import Print
+from appliance.printer import api
+
+
+class FakePrinter:
+    """Behaves as the printer daemon's API says, and outlives the agent."""
+
+    def __init__(self) -> None:
+        self.state: AgentState | None = None
+        self.job: api.Job | None = None
+        self.starts: list[api.StartJob] = []
+        self.started_keys: list[str] = []
+        self.forgotten: list[str] = []
+        self.refusal: PrinterError | None = None
+        self._revision = 0
+
+    def snapshot(self) -> api.Snapshot:
+        self._revision += 1
+        return api.Snapshot(
+            life="a", revision=self._revision, link=api.LinkState.READY, job=self.job
+        )
+
+    def tell(self) -> None:
+        if self.state is not None:
+            self.state.see_snapshot(self.snapshot())
+
+    async def start(self, request: api.StartJob) -> api.Snapshot:
+        self.starts.append(request)
+        if self.refusal is not None:
+            raise self.refusal
+        if self.job is None or self.job.key != request.key:
+            self.started_keys.append(request.key)
+            self.job = api.Job(
+                job_id=request.job_id,
+                key=request.key,
+                name=request.name,
+                source=request.source,
+                path=request.path,
+                state=api.JobState.PRINTING,
+                started_at=1000.0,
+                file_size=100,
+            )
+        return self.snapshot()
+
+    async def cancel(self) -> api.Snapshot:
+        if self.job is None or self.job.state.ended:
+            raise JobRefused("Nothing is being printed.")
+        self.finish(api.JobState.CANCELED)
+        return self.snapshot()
+
+    async def forget(self, key: str) -> api.Snapshot:
+        self.forgotten.append(key)
+        if self.job is not None and self.job.key == key:
+            self.job = None
+        self.tell()
+        return self.snapshot()
+
+    def finish(self, state: api.JobState, reason: str = "") -> None:
+        assert self.job is not None
+        self.job = msgspec.structs.replace(
+            self.job, state=state, reason=reason, bytes_read=100, print_seconds=60.4
+        )
+        self.tell()
+
+
+class FakeVideo:
+    """A time-lapse that is made at once, or fails as told."""
+
+    def __init__(self) -> None:
+        self.note = ""
+        self.error: Exception | None = None
+        self.made: list[str] = []
+
+    async def finish(self, job: CloudJob) -> str:
+        if self.error is not None:
+            raise self.error
+        self.made.append(job.key)
+        return self.note
+
+    def drop(self) -> None:
+        """Nothing to forget."""
+
+
+class World:
+    """One life of the agent after another over the same disk and the same printer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printer = FakePrinter()
+        self.video = FakeVideo()
+        self.fetch_started = asyncio.Event()
+        self.fetch_allowed = asyncio.Event()
+        self.fetch_allowed.set()
+        self.fetch_error: Exception | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """The agent starts."""
+        self.state = AgentState()
+        self.printer.state = self.state
+        self.outbox = Outbox(self.folder / "outbox")
+        self.jobs = CloudJobs(
+            self.state, self.folder, self.printer, self._fetch, self.video, self.outbox
+        )
+        self.task = asyncio.create_task(self.jobs.run())
+        self.printer.tell()
+
+    async def kill(self) -> None:
+        """The agent is gone, as by SIGKILL: nothing is written on the way out."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _fetch(
+        self, url: str, target: Path, on_progress: Callable[[int, int | None], None]
+    ) -> None:
+        self.fetch_started.set()
+        await self.fetch_allowed.wait()
+        if self.fetch_error is not None:
+            raise self.fetch_error
+        on_progress(50, 100)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("G28\n")
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for ``condition``, looking after every change of the agent's state."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await self.state.revision.wait_beyond(self.state.revision.number)
+
+    def reports(self) -> list[JobReport]:
+        """What is owed to the cloud."""
+        return [e.item for e in self.outbox.pending() if isinstance(e.item, JobReport)]
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def print_message() -> Print:
+    return Print(
+        serial_number="P3D1", job_id="P3D1-7", gcode_file="http://cloud/7.gcode", job_name="Vase"
+    )

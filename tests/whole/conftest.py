@@ -1,0 +1,154 @@
+"""The whole appliance as processes, between a local Polar Cloud and a virtual Marlin."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.config import load
+from appliance.printer.client import PrinterClient
+from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
+from appliance.sim.cloud_state import CloudState
+from appliance.sim.marlin import MarlinOptions
+from appliance.sim.printer import PtyPrinter
+
+CONFIG = """\
+[cloud]
+url = "{url}"
+mfg = "test"
+email = "{email}"
+pin = "{pin}"
+status_interval = 0.5
+idle_image_interval = 1.0
+printing_image_interval = 1.0
+[printer]
+port = "{port}"
+baud = 250000
+[camera]
+source = "synthetic"
+width = 320
+height = 240
+[timelapse]
+interval = 0.2
+[paths]
+state = "{folder}/state"
+run = "{folder}/run"
+[[commands]]
+label = "Say hello"
+gcode = ["M117 hello"]
+[[commands]]
+label = "Restart the agent"
+action = "restart-agent"
+"""
+
+
+class Daemon:
+    """One of our processes."""
+
+    def __init__(self, name: str, config: Path, log: Path) -> None:
+        self._command = [sys.executable, "-m", "appliance", "--config", str(config), name]
+        self._log = log
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, stdout=log, stderr=log
+            )
+
+    async def kill(self) -> None:
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(number)
+            await asyncio.wait_for(self.process.wait(), 10)
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+
+class Whole:
+    """Cloud, printer and both daemons."""
+
+    def __init__(self, folder: Path, cloud: LocalCloud, board: PtyPrinter) -> None:
+        self.folder = folder
+        self.cloud = cloud
+        self.board = board
+        self.config = folder / "config.toml"
+        self.config.write_text(
+            CONFIG.format(
+                url=cloud.url,
+                email=DEFAULT_EMAIL,
+                pin=DEFAULT_PIN,
+                port=board.path,
+                folder=folder,
+            )
+        )
+        self.printer = Daemon("printer", self.config, folder / "printer.log")
+        self.agent = Daemon("agent", self.config, folder / "agent.log")
+
+    async def start(self) -> None:
+        await self.printer.start()
+        await self.agent.start()
+        await self.wait(lambda state: self.code(state) == 0, 40)
+
+    async def wait(self, condition: Callable[[CloudState], Any], timeout: float = 60) -> Any:
+        return await self.cloud.wait_for(condition, timeout)
+
+    def code(self, state: CloudState) -> int | None:
+        if not state.printers:
+            return None
+        status = state.lives[state.printer().serial_number].status
+        return status.code if status else None
+
+    def fields(self) -> dict[str, Any]:
+        status = self.cloud.state.lives[self.cloud.printer.serial_number].status
+        assert status is not None
+        return status.fields
+
+    def client(self) -> PrinterClient:
+        return PrinterClient(load(self.config).settings.printer_socket)
+
+    def logs(self) -> str:
+        return self.printer.log() + self.agent.log()
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    board = PtyPrinter(MarlinOptions(speed=200.0), link=tmp_path / "ttyPrinter")
+    async with LocalCloud(CloudOptions(folder=tmp_path / "cloud")) as cloud, board:
+        world = Whole(tmp_path, cloud, board)
+        await world.start()
+        try:
+            yield world
+        finally:
+            await world.agent.stop()
+            await world.printer.stop()
+
+
+@pytest.fixture
+def square() -> Callable[[int], bytes]:
+    """G-code of a square tower: short moves, heating first, everything off at the end."""
+
+    def make(layers: int) -> bytes:
+        lines = ["M104 S200", "G28", "M109 S200", "G90", "M82"]
+        extruded = 0.0
+        for layer in range(layers):
+            lines.append(f"G1 Z{0.2 + 0.2 * layer:.2f} F600")
+            for x, y in ((20, 20), (40, 20), (40, 40), (20, 40)):
+                extruded += 0.5
+                lines.append(f"G1 X{x} Y{y} E{extruded:.2f} F3000")
+        lines += ["M104 S0", "M107", "M84"]
+        return ("\n".join(lines) + "\n").encode()
+
+    return make

@@ -1,0 +1,119 @@
+"""A cloud print from end to end, with what goes wrong in the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from appliance.polar.messages import Cancel, Command, FinalState, Pause, PauseKind, Resume
+from appliance.printer.api import JobState
+from appliance.sim.cloud_state import CloudState
+
+Whole = Any  # the fixture's class; conftest modules cannot be imported
+Square = Callable[[int], bytes]
+
+HOST = {"M105", "M110", "M114", "M115", "M155", "M400"}
+
+
+def commands(gcode: bytes) -> list[str]:
+    return gcode.decode().splitlines()
+
+
+def executed(whole: Whole) -> list[str]:
+    return [line for line in whole.board.marlin.executed if line.split()[0] not in HOST]
+
+
+async def completed(whole: Whole, job_id: str) -> None:
+    def ending(state: CloudState) -> bool:
+        return any(past.job_id == job_id for past in state.printer().past)
+
+    await whole.wait(ending, 90)
+    [past] = [past for past in whole.cloud.printer.past if past.job_id == job_id]
+    assert past.ending is FinalState.COMPLETED, whole.logs()[-3000:]
+
+
+async def test_from_queue_to_time_lapse(whole: Whole, square: Square) -> None:
+    gcode = square(150)
+    job_id = whole.cloud.queue("Tower ü", gcode)
+    await whole.cloud.start_print(job_id)
+    await whole.wait(lambda state: whole.code(state) == 3)
+    assert whole.fields()["jobId"] == job_id
+    await completed(whole, job_id)
+    await whole.wait(lambda state: job_id in state.printer().videos)
+    await whole.wait(lambda state: whole.code(state) == 0)
+    assert executed(whole) == commands(gcode)
+    assert whole.board.marlin.dropped_bytes == 0
+    codes = [r.code for r in whole.cloud.state.lives[whole.cloud.printer.serial_number].statuses]
+    assert codes.count(7) >= 3
+    assert {2, 3, 5, 7} <= set(codes)
+    logs = whole.logs()
+    assert "Traceback" not in logs
+    for secret in ('1234"', "BEGIN PRIVATE", "X-Amz-Signature"):
+        assert secret not in logs
+
+
+@pytest.mark.parametrize("moment", [2, 3, 5])
+async def test_the_agent_is_killed_and_the_job_ends_as_usual(
+    whole: Whole, square: Square, moment: int
+) -> None:
+    gcode = square(200)
+    job_id = whole.cloud.queue("Tower", gcode)
+    await whole.cloud.start_print(job_id)
+    await whole.wait(lambda state: whole.code(state) == moment)
+    for _ in range(3):
+        await whole.agent.kill()
+        await whole.agent.start()
+    await completed(whole, job_id)
+    await whole.wait(lambda state: whole.code(state) == 0)
+    assert executed(whole) == commands(gcode)
+    assert len(whole.cloud.printer.past) == 1
+
+
+async def test_the_network_is_cut_and_the_print_goes_on(whole: Whole, square: Square) -> None:
+    gcode = square(300)
+    job_id = whole.cloud.queue("Tower", gcode)
+    await whole.cloud.start_print(job_id)
+    await whole.wait(lambda state: whole.code(state) == 3)
+    await whole.cloud.go_offline()
+    await whole.board.wait_for(lambda marlin: marlin.executed[-1:] == ["M84"], 60)
+    await whole.cloud.go_online()
+    await completed(whole, job_id)
+    await whole.wait(lambda state: job_id in state.printer().videos)
+    assert executed(whole) == commands(gcode)
+
+
+async def test_pause_resume_and_cancel(whole: Whole, square: Square) -> None:
+    serial = whole.cloud.printer.serial_number
+    job_id = whole.cloud.queue("Tower", square(2000))
+    await whole.cloud.start_print(job_id)
+    await whole.wait(lambda state: whole.code(state) == 3)
+    for kind, code in ((PauseKind.PAUSE, 4), (PauseKind.COLD, 9), (PauseKind.FILAMENT, 10)):
+        await whole.cloud.send(Pause(serial_number=serial, type=kind))
+        await whole.wait(lambda state, code=code: whole.code(state) == code)
+    async with whole.client() as client:
+        async for snapshot in client.snapshots():
+            if snapshot and snapshot.job.state is JobState.PAUSED:
+                break
+    await whole.cloud.send(Resume(serial_number=serial))
+    await whole.wait(lambda state: whole.code(state) == 3)
+    await whole.cloud.send(Cancel(serial_number=serial))
+    await whole.wait(lambda state: whole.code(state) == 6)
+    await whole.wait(lambda state: bool(state.printer().past))
+    assert whole.cloud.printer.past[0].ending is FinalState.CANCELED
+    await whole.wait(lambda state: whole.code(state) == 0)
+    status = await whole.board.status()
+    assert all(target == 0 for _, target in status.heaters.values())
+
+
+async def test_commands_are_answered(whole: Whole) -> None:
+    serial = whole.cloud.printer.serial_number
+    life = whole.cloud.state.lives[serial]
+    await whole.cloud.send(Command(serial_number=serial, command="M115\nM105\n"))
+    await whole.wait(lambda state: bool(life.answers))
+    assert "FIRMWARE_NAME" in life.answers[-1].text
+    assert "T:" in life.answers[-1].text
+    await whole.cloud.send(Command(serial_number=serial, command="M105\x07"))
+    await whole.wait(lambda state: len(life.answers) > 1)
+    assert "control" in life.answers[-1].text
