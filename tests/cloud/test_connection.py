@@ -99,7 +99,7 @@ async def test_proxy_settings_of_the_environment_are_not_followed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("WS_PROXY", "http://127.0.0.1:1")
     async with status_server("v4") as server:
         connection = await CloudConnection.open(server.url)
         await connection.close()

@@ -137,16 +137,14 @@ async def test_a_message_too_long_closes_the_connection_with_the_reason(
 MALFORMED = ["4", "42", "42{}", "42[]", "42[5]", '42["x"', "4[]", "47[]", "43[]", "44", "451-[]"]
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [*MALFORMED, "9", "x", "b4", "4" * 99, "42" + "[" * 99_999],
-    ids=lambda frame: frame[:8],
-)
-async def test_malformed_packets_are_ignored(frame: str) -> None:
+async def test_malformed_packets_are_ignored() -> None:
+    frames = [*MALFORMED, "9", "x", "b4", "4" * 99, "42" + "[" * 99_999]
     async with status_server("v4") as server, connected(server.url) as connection:
-        server.order(text=frame)
-        server.order(emit=["after", {}])
-        assert (await arrivals(connection, 2))[1] == ("after", {})
+        await arrivals(connection, 1)
+        for frame in frames:
+            server.order(text=frame)
+            server.order(emit=["after", frame])
+            assert await arrivals(connection, 1) == [("after", frame)]
 
 
 async def test_a_frozen_server_is_noticed(version: str) -> None:
