@@ -78,7 +78,11 @@ class StatusServer:
         self._limits = limits
         self._connections: dict[str, _Connection] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        quiet = _LOG.getChild("wire")
+        quiet.setLevel(logging.WARNING)  # below it the library logs whole packets, PIN and all
         self._socket = socketio.AsyncServer(
+            logger=quiet,
+            engineio_logger=quiet,
             async_mode="aiohttp",
             async_handlers=False,
             always_connect=True,

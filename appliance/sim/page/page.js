@@ -356,22 +356,22 @@ function confirmed(text, yes) {
 
 $("printer-choice").onchange = (event) => { chosen = event.target.value; poll(); };
 $("pause").onclick = () =>
-  attempt("console-note", () => tell("pause", { type: $("pause-type").value }).then(() => ""));
-$("resume").onclick = () => attempt("console-note", () => tell("resume").then(() => ""));
+  attempt("control-note", () => tell("pause", { type: $("pause-type").value }).then(() => ""));
+$("resume").onclick = () => attempt("control-note", () => tell("resume").then(() => ""));
 $("cancel").onclick = async () => {
   const text = "The print stops at once and cannot be continued. The job stays in the queue.";
   if (await confirmed(text, "Cancel print")) {
-    attempt("console-note", () => tell("cancel").then(() => ""));
+    attempt("control-note", () => tell("cancel").then(() => ""));
   }
 };
 $("connect-printer").onclick = () =>
-  attempt("console-note", () => tell("connectPrinter").then(() => ""));
-$("update").onclick = () => attempt("console-note", () => tell("update").then(() => ""));
+  attempt("control-note", () => tell("connectPrinter").then(() => ""));
+$("update").onclick = () => attempt("control-note", () => tell("update").then(() => ""));
 $("delete").onclick = async () => {
   const text = "The printer is removed from this account and must register again.";
   if (await confirmed(text, "Delete printer")) {
     chosen = null;
-    attempt("console-note", () => tell("delete").then(() => ""));
+    attempt("control-note", () => tell("delete").then(() => ""));
   }
 };
 $("file").onchange = (event) => {
