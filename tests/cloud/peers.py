@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 FOLDER = Path(__file__).parent.parent / "peers"
 VERSIONS = ("v1", "v2", "v4")
@@ -107,6 +107,7 @@ class Network:
         self._port_behind = port_behind
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
@@ -132,9 +133,16 @@ class Network:
             self._server = None
         for writer in self._writers:
             writer.transport.abort()
+        self._flowing.set()
+
+    async def ended(self) -> None:
+        """After a cut, wait for the last of the connections."""
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        self._serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             await self._flowing.wait()
             behind = await asyncio.open_connection("127.0.0.1", self._port_behind)
@@ -163,3 +171,4 @@ async def network(port_behind: int) -> AsyncIterator[Network]:
         yield between
     finally:
         between.cut()
+        await between.ended()
