@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from math import inf
@@ -50,6 +51,7 @@ class VirtualMarlin:
         self.unknown_count = 0
         self.executed_count = 0
         self.last_command = ""
+        self.on_executed: Callable[[str, float], None] | None = None  # (command, time)
         self.errors = 0  # lines that were refused
         self.resets = 0
         self.rx = Wire(self.options.baud)
@@ -280,6 +282,8 @@ class VirtualMarlin:
         self.last_command = body
         self._digest.update(body.encode("latin-1") + b"\n")
         self._executed.append(body)
+        if self.on_executed:
+            self.on_executed(body, self._now)
 
     def _finish(self) -> None:
         """The command leaves the queue: its ``ok``, and the next one begins."""

@@ -340,7 +340,7 @@ def run_printer(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: loop.stop())
-    _hurry()
+    hurry()
     try:
         loop.run(every=(STATUS_INTERVAL, tell))
         tell(loop.marlin, loop.now())
@@ -350,7 +350,7 @@ def run_printer(
         loop.close()
 
 
-def _hurry() -> None:
+def hurry() -> None:
     """Wake up on time on a busy machine, where that is allowed: the wire is as exact as that."""
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))

@@ -1,0 +1,1 @@
+"""The numbers of this product, measured: streaming, faults, memory, pause."""
