@@ -6,6 +6,7 @@ Every file is TOML, each value is checked with the file and key in the message, 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -151,11 +152,8 @@ def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -
 
     Raises ConfigError naming the file, the key and what was expected.
     """
-    files = (
-        [explicit]
-        if explicit
-        else [path for path in (defaults or (SYSTEM_FILE, BOOT_FILE)) if path.exists()]
-    )
+    candidates = (SYSTEM_FILE, BOOT_FILE) if defaults is None else defaults
+    files = [explicit] if explicit else [path for path in candidates if path.exists()]
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for path in files:
@@ -168,7 +166,8 @@ def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # With or without the byte order mark that Windows editors put at the beginning.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file. Name one with --config.") from None
     except OSError as error:
@@ -183,25 +182,31 @@ def _checked(layer: Mapping[str, Any], origin: str) -> Settings:
     try:
         settings = msgspec.convert(layer, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_explain(str(error))}") from None
+        # Imported when something is wrong: the daemons run without it.
+        from appliance.settings_words import explain  # noqa: PLC0415
+
+        problem = explain(str(error), layer, Settings, SECRET_KEYS)
+        raise ConfigError(f"{origin}: {problem}") from None
     for key, problem in _problems(settings):
         raise ConfigError(f"{origin}: {key}: {problem}")
     return settings
 
 
-def _explain(problem: str) -> str:
-    """Turn msgspec's "…problem… - at `$.cloud.url`" into "cloud.url: …problem…"."""
-    text, _, where = problem.partition(" - at `$")
-    key = where.rstrip("`").lstrip(".")
-    text = text.replace("Object contains unknown field", "there is no setting named")
-    return f"{key}: {text}." if key else f"{text}."
-
-
 def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
     """What types alone cannot say."""
-    url = urlsplit(settings.cloud.url)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    for key, value in _flatten(msgspec.to_builtins(settings)):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield key, "Expected a number that is not infinite."
+    if not _is_web_address(settings.cloud.url):
         yield "cloud.url", "Expected an address that begins with https:// (or http://)."
+    if not _is_port(settings.printer.port):
+        yield (
+            "printer.port",
+            'Expected "auto", the path of a port such as "/dev/ttyUSB0", or socket://HOST:PORT.',
+        )
+    for name in ("state", "run"):
+        if not getattr(settings.paths, name).strip():
+            yield f"paths.{name}", "Expected the path of a folder."
     pin = settings.cloud.pin
     if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
         yield "cloud.pin", 'Expected 4 to 16 decimal digits in quotes, such as "1234".'
@@ -210,9 +215,30 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
         key = f"commands[{index}]"
         if bool(command.gcode) == bool(command.action):
             yield key, "Expected either gcode = [lines] or action = a name, not both or neither."
+        if any(not line.isprintable() for line in command.gcode):
+            yield f"{key}.gcode", "Expected one line of plain text in each item of the list."
         if command.label in labels:
             yield key, f"The label {command.label!r} stands twice; each must differ."
         labels.add(command.label)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        # .port raises for a number that is none.
+        usable = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    return usable and url.scheme in ("http", "https") and text.isprintable() and " " not in text
+
+
+def _is_port(text: str) -> bool:
+    if text.startswith("socket://"):
+        try:
+            return bool(urlsplit(text).hostname and urlsplit(text).port)
+        except ValueError:
+            return False
+    return bool(text.strip()) and text.isprintable()
 
 
 def _merge(base: dict[str, Any], layer: Mapping[str, Any]) -> None:

@@ -113,7 +113,7 @@ class Record(Generic[T]):
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageError(
             f"The disk is full: {path.name} could not be written. "
             "Remove files or use a larger SD card.",
