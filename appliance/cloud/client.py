@@ -12,10 +12,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from appliance.cloud.connection import CloudConnection, tls_context
+from appliance.cloud.outage import Outage
+from appliance.cloud.questions import Questions
 from appliance.cloud.reconnect import Backoff
 from appliance.errors import CloudError
 from appliance.polar import messages
@@ -70,38 +72,6 @@ class Timing:
     steady: float = STEADY
 
 
-@dataclass
-class _Question:
-    answer: asyncio.Future[Any]
-    fits: Callable[[Any], bool]
-
-    def fail(self, error: CloudError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-    def dismiss(self) -> None:
-        if not self.answer.cancel() and not self.answer.cancelled():
-            self.answer.exception()  # seen, whoever waited for it
-
-
-@dataclass
-class _Outage:
-    """What a person is told while there is no session."""
-
-    since: float  # monotonic s
-    reason: str = ""
-    next_try: float | None = None  # monotonic s; None while trying
-
-
-@dataclass
-class _Waiting:
-    """Who waits for the cloud's decision on what."""
-
-    questions: dict[type, _Question] = field(default_factory=dict)
-    registration: asyncio.Future[Registered | RegistrationFailed] | None = None
-    unregistration: asyncio.Future[Unregistered | UnregisterFailed] | None = None
-
-
 class CloudClient:
     """Holds the session with the cloud for as long as :meth:`run` runs.
 
@@ -128,13 +98,16 @@ class CloudClient:
         self._backoff = backoff
         self._timing = timing or Timing()
         self._connection: Connection | None = None
-        self._waiting = _Waiting()
-        self._turns: dict[type, asyncio.Lock] = {}
+        self._questions = Questions()
+        self._registration: asyncio.Future[Registered | RegistrationFailed] | None = None
+        self._unregistration: asyncio.Future[Unregistered | UnregisterFailed] | None = None
         self._registering = asyncio.Lock()
         self._unregistering = asyncio.Lock()
         self._online = asyncio.Event()
+        self._offline = asyncio.Event()
+        self._offline.set()
         self._wake = asyncio.Event()
-        self._outage = _Outage(self._timing.monotonic())
+        self._outage = Outage(self._timing.monotonic())
         self._at_once = False
 
     # What the agent asks.
@@ -148,6 +121,10 @@ class CloudClient:
         """Return as soon as the session is online."""
         await self._online.wait()
 
+    async def wait_offline(self) -> None:
+        """Return as soon as the session is not online."""
+        await self._offline.wait()
+
     @property
     def status_text(self) -> str:
         """A sentence for a person: online, not registered, or since when and why offline."""
@@ -155,18 +132,7 @@ class CloudClient:
             return "Connected to the Polar Cloud."
         if not self._wanted:
             return "Not registered with the Polar Cloud."
-        outage = self._outage
-        if not outage.reason:
-            return "Connecting to the Polar Cloud."
-        now = self._timing.monotonic()
-        # Counted back from now: the clock may have been set since.
-        since = time.localtime(self._timing.wall() - (now - outage.since))
-        trying = (
-            "trying now"
-            if outage.next_try is None
-            else f"next try in {max(0, round(outage.next_try - now))} s"
-        )
-        return f"Offline since {time.strftime('%H:%M', since)}, {trying}: {outage.reason}"
+        return self._outage.sentence(self._timing.monotonic(), self._timing.wall())
 
     async def send(self, message: messages.PrinterMessage) -> None:
         """Send on the authenticated connection; raises CloudError when that is not there."""
@@ -188,23 +154,43 @@ class CloudClient:
         An answer that comes too late goes to ``on_action``. Raises CloudError when offline,
         when the connection is lost, and when no answer comes.
         """
-        async with self._turns.setdefault(answer, asyncio.Lock()):
-            question = _Question(asyncio.get_running_loop().create_future(), fits)
-            self._waiting.questions[answer] = question
+        async with self._questions.turn(answer):
+            return await self._exchange(message, answer, timeout, fits)
+
+    async def send_surely(self, message: messages.PrinterMessage, timeout: float) -> None:
+        """Send, and return once the cloud has read it; raises CloudError when that is unsure.
+
+        The cloud acknowledges nothing, and a connection that has just died takes a message
+        without a word. But it reads in order and answers ``capabilities``: asked after the
+        message and on the same connection, the answer says that the message was read.
+        """
+        answer = messages.CapabilitiesResponse
+        async with self._questions.turn(answer):
+            connection = self._connection
+            await self.send(message)
+            question = messages.Capabilities(serial_number=self._session.serial_number or "")
+            await self._exchange(question, answer, timeout, self._questions.next_echo())
+            if self._connection is not connection:
+                raise CloudError("The connection was lost before the Polar Cloud answered.")
+
+    async def _exchange(
+        self,
+        message: messages.PrinterMessage,
+        answer: type[T],
+        timeout: float,
+        fits: Callable[[T], bool],
+    ) -> T:
+        async with self._questions.waiting(answer, fits) as given:
+            await self.send(message)
             try:
-                await self.send(message)
                 async with asyncio.timeout(timeout):
-                    given: T = await question.answer
-                    return given
+                    return await given
             except TimeoutError:
                 raise CloudError(
                     f"The Polar Cloud did not answer {messages.event_name(type(message))} within"
                     f" {timeout:.0f} s.",
                     short="No answer",
                 ) from None
-            finally:
-                del self._waiting.questions[answer]
-                question.dismiss()
 
     async def register(
         self, email: str, pin: str, use_cloud_key: bool = False
@@ -214,31 +200,31 @@ class CloudClient:
         Waits as long as there is no connection; set a limit with asyncio.timeout.
         """
         async with self._registering:
-            self._waiting.registration = asyncio.get_running_loop().create_future()
+            self._registration = asyncio.get_running_loop().create_future()
             try:
                 with suppress(CloudError):  # the session says so: RegistrationFailed
                     await self._perform(self._session.register(email, pin, use_cloud_key))
                 self.reconnect_now()
-                return await self._waiting.registration
+                return await self._registration
             finally:
-                self._waiting.registration = None
+                self._registration = None
 
     async def unregister(self) -> Unregistered | UnregisterFailed:
         """Take this printer out of the cloud; raises CloudError when no answer comes."""
         async with self._unregistering:
-            self._waiting.unregistration = asyncio.get_running_loop().create_future()
+            self._unregistration = asyncio.get_running_loop().create_future()
             try:
                 with suppress(CloudError):  # the session says so: UnregisterFailed
                     await self._perform(self._session.unregister())
                 async with asyncio.timeout(ANSWER_TIMEOUT):
-                    return await self._waiting.unregistration
+                    return await self._unregistration
             except TimeoutError:
                 raise CloudError(
                     f"The Polar Cloud did not answer unregister within {ANSWER_TIMEOUT:.0f} s.",
                     short="No answer",
                 ) from None
             finally:
-                self._waiting.unregistration = None
+                self._unregistration = None
 
     def reconnect_now(self) -> None:
         """Do not wait for the next try: the network is back, or somebody asked."""
@@ -263,7 +249,7 @@ class CloudClient:
 
     @property
     def _wanted(self) -> bool:
-        registration = self._waiting.registration
+        registration = self._registration
         return self._session.registered or not (registration is None or registration.done())
 
     async def _live_once(self) -> None:
@@ -304,23 +290,25 @@ class CloudClient:
             patience.reschedule(None)
             if not self.online:
                 self._online.set()
+                self._offline.clear()
                 self._wake.clear()
                 self._outage.reason = ""
                 _log.info("online in the Polar Cloud")
         elif patience.when() is None:
             self._online.clear()
+            self._offline.set()
             patience.reschedule(asyncio.get_running_loop().time() + self._timing.hello)
 
     def _ended(self, lasted: float) -> None:
         if self.online and lasted >= self._timing.steady:
             self._backoff.reset()
         if self.online:
-            self._outage = _Outage(self._timing.monotonic(), self._outage.reason)
+            self._outage = Outage(self._timing.monotonic(), self._outage.reason)
         self._online.clear()
+        self._offline.set()
         for action in self._session.disconnected():
             self._hand_over(action)
-        for question in self._waiting.questions.values():
-            question.fail(CloudError("The connection was lost before the Polar Cloud answered."))
+        self._questions.lost()
 
     async def _pause(self) -> None:
         delay = 0.0 if self._at_once else self._backoff.next_delay()
@@ -362,6 +350,7 @@ class CloudClient:
     async def _emit(self, message: messages.PrinterMessage) -> None:
         if self._connection is None:
             raise CloudError(f"Not sent, since there is no connection: {self.status_text}")
+        self._questions.sent(message)
         try:
             await self._connection.emit(*messages.encode(message))
         except CloudError as error:
@@ -375,29 +364,22 @@ class CloudClient:
 
     def _hand_over(self, action: Action) -> None:
         match action:
-            case Deliver(message) if self._answered(message):
+            case Deliver(message) if self._questions.answered(message):
                 return
             case Registered():
                 self._backoff.reset()
                 self._at_once = True
-                _decide(self._waiting.registration, action)
+                _decide(self._registration, action)
             case RegistrationFailed():
-                _decide(self._waiting.registration, action)
+                _decide(self._registration, action)
             case Unregistered() | UnregisterFailed():
-                _decide(self._waiting.unregistration, action)
+                _decide(self._unregistration, action)
             case HelloFailed(text) | Deleted(text):
                 self._note(text)
         try:
             self._on_action(action)
         except Exception:  # noqa: BLE001  # the boundary to the agent: the loop must go on
             _log.exception("%s could not be handled", type(action).__name__)
-
-    def _answered(self, message: object) -> bool:
-        question = self._waiting.questions.get(type(message))
-        if question is None or question.answer.done() or not question.fits(message):
-            return False
-        question.answer.set_result(message)
-        return True
 
 
 def _decide(waiting: asyncio.Future[Any] | None, decision: Action) -> None:
