@@ -11,18 +11,18 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.config import PrinterSettings
-from appliance.errors import ApplianceError, PrinterError
+from appliance.errors import ApplianceError, PrinterError, StorageError
 from appliance.printer import api, events
 from appliance.printer.console import SAFE, Console, checked, heater_commands
-from appliance.printer.link import Link
+from appliance.printer.detect import Found, Remembered
+from appliance.printer.link import OnData, OnLost
 from appliance.printer.printing import Printing
 from appliance.printer.protocol import Marlin
 from appliance.revision import Revision
+from appliance.store import Record
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +33,11 @@ EMERGENCY = frozenset({"M108", "M112", "M410", "M876"})  # pass a full queue whe
 RESET_HINT = "Switch the printer off and on, or press Connect, once the cause is found."
 
 
-@dataclass(frozen=True)
-class Connection:
-    """An open port on which a printer is expected."""
+class Finder(Protocol):
+    """What finds the printer."""
 
-    link: Link
-    port: str
-    baud: int
-    greeting: bytes = b""  # what it said while it was being found
-
-
-Find = Callable[[Callable[[bytes], None], Callable[[str], None]], Awaitable[Connection]]
-"""Find the printer and open its port: (on_data, on_lost) -> Connection. Raises PrinterError."""
+    async def find(self, remembered: Remembered | None, on_data: OnData, on_lost: OnLost) -> Found:
+        """Find it and open its port. Raises PrinterError."""
 
 
 class Sender(Protocol):
@@ -63,14 +56,21 @@ class Sender(Protocol):
 class Engine:
     """Owns the port and the print. All times are monotonic seconds unless said otherwise."""
 
-    def __init__(self, settings: PrinterSettings, find: Find, printing: Printing) -> None:
+    def __init__(
+        self,
+        settings: PrinterSettings,
+        finder: Finder,
+        port: Record[Remembered],
+        printing: Printing,
+    ) -> None:
         self.revision = Revision()
         self._settings = settings
-        self._find = find
+        self._finder = finder
+        self._port = port
         self._printing = printing
         self._console = Console()
         self._life = secrets.token_hex(4)
-        self._connection: Connection | None = None
+        self._connection: Found | None = None
         self._marlin: Marlin | None = None
         self._owners: dict[int, Sender] = {}
         self._heaters: dict[str, api.Heater] = {}
@@ -84,7 +84,9 @@ class Engine:
         """Find the printer, talk to it until it is lost, for ever."""
         while True:
             try:
-                connection = await self._find(self._received, self._disconnected)
+                connection = await self._finder.find(
+                    self._port.load(), self._received, self._disconnected
+                )
             except PrinterError as error:
                 self._see_problem(api.Problem(error.short, error.long))
                 await self._pause()
@@ -217,7 +219,7 @@ class Engine:
 
     # --- the connection -----------------------------------------------------------------
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: Found) -> None:
         now = time.monotonic()
         log.info("port %s at %d baud", connection.port, connection.baud)
         self._lost.clear()
@@ -226,9 +228,15 @@ class Engine:
         self._owners.clear()
         self._marlin.opened(now)
         self._problem = None
-        if connection.greeting:
-            self._received(connection.greeting)
+        self._remember(Remembered(connection.port, connection.baud))
         self._flow()
+
+    def _remember(self, place: Remembered) -> None:
+        try:
+            if self._port.load() != place:
+                self._port.save(place)
+        except StorageError as error:
+            log.warning("the port is not remembered: %s", error.long)
 
     def _disconnected(self, reason: str) -> None:
         if self._lost.is_set() or self._connection is None:

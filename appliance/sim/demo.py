@@ -128,22 +128,22 @@ async def _print_once(
 
 async def _follow(cloud: LocalCloud, say: Callable[[str], None]) -> None:
     """Say each new tenth of the print, and each new state."""
-    told: object = None
+    told = ""
     while True:
-        reading = await cloud.wait_for(partial(_news, told=told), 3600)
-        told = reading
-        say(f"  {reading[0]}: {reading[1]}")
+        told = await cloud.wait_for(partial(_news, told=told), PRINT_LIMIT)
+        say(f"  {told}")
 
 
-def _news(state: CloudState, told: object) -> tuple[str, str] | None:
-    """(progress, tenth) of the last status when it differs from ``told``."""
+def _news(state: CloudState, told: str) -> str:
+    """The last status in words, to the tenth of a print, when it differs from ``told``."""
     status = state.lives[state.printer().serial_number].status
     if status is None:
-        return None
+        return ""
+    words = str(status.fields.get("progress"))
     percent = str(status.fields.get("progressDetail", "")).rpartition(" ")[2].partition(".")[0]
-    tenth = f"{percent[:-1] or '0'}{'0' if percent[:-1] else ''} %" if percent.isdigit() else ""
-    news = (str(status.fields.get("progress")), tenth)
-    return news if news != told else None
+    if percent.isdigit():
+        words += f", {int(percent) // 10 * 10} %"
+    return words if words != told else ""
 
 
 def _code(state: CloudState) -> int | None:

@@ -1,0 +1,214 @@
+"""Finding the printer: which port, at which baud rate.
+
+Each pair is tried with the real conversation: a port is a printer's when a firmware
+introduces itself on it (M115). What worked last is tried first. A wrong baud rate shows
+quickly, as bytes that are no text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from serial.tools import list_ports
+
+from appliance.config import PrinterSettings
+from appliance.errors import PrinterError
+from appliance.printer import events
+from appliance.printer.link import SOCKET, Link, OnData, OnLost, PortError, open_link
+from appliance.printer.protocol import Marlin
+
+log = logging.getLogger(__name__)
+
+BY_ID = Path("/dev/serial/by-id")
+BAUDS = (250_000, 115_200, 500_000, 1_000_000, 230_400, 57_600)
+TRY_LIMIT = 8.0  # seconds for a pair: opening resets most boards, and some boot for long
+GARBAGE_SAMPLE = 24  # bytes after which a wrong baud rate can be told
+GARBAGE_SHARE = 0.3  # of them that are no text
+
+Open = Callable[[str, int, OnData, OnLost], Awaitable[Link]]
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """Where the printer was last."""
+
+    port: str
+    baud: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """An open link on which a firmware answered."""
+
+    link: Link
+    port: str
+    baud: int
+
+
+class NoPrinter(PrinterError):
+    """No port answers like a printer."""
+
+    default_short = "Printer not found"
+
+
+def candidates(by_id: Path = BY_ID) -> Sequence[str]:
+    """The serial ports that may be a printer's, under names that survive a re-plug.
+
+    USB ports alone: the console and Bluetooth are never touched.
+    """
+    named = sorted(by_id.iterdir()) if by_id.is_dir() else []
+    known = {path.resolve() for path in named}
+    others = sorted(
+        port.device
+        for port in list_ports.comports()
+        if port.device.startswith(("/dev/ttyUSB", "/dev/ttyACM"))
+        and Path(port.device).resolve() not in known
+    )
+    return [*map(str, named), *others]
+
+
+def pairs(
+    settings: PrinterSettings, remembered: Remembered | None, ports: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """(port, baud rate) in the order in which they are to be tried; pure."""
+    wanted = ports if settings.port == "auto" else [settings.port]
+    bauds = BAUDS if settings.baud == "auto" else (settings.baud,)
+    last = (remembered.port, remembered.baud) if remembered else None
+    if last and last[0] in wanted and last[1] in bauds:
+        yield last
+    for port in wanted:
+        # A network port has no baud rate of ours.
+        for baud in bauds[:1] if port.startswith(SOCKET) else bauds:
+            if (port, baud) != last:
+                yield port, baud
+
+
+def is_garbage(data: bytes) -> bool:
+    """These bytes are no text: the baud rate is wrong."""
+    wrong = sum(byte > 126 or (byte < 32 and byte not in b"\r\n\t") for byte in data)
+    return len(data) >= GARBAGE_SAMPLE and wrong > GARBAGE_SHARE * len(data)
+
+
+class Detector:
+    """Finds the printer again and again, for the engine."""
+
+    def __init__(
+        self,
+        settings: PrinterSettings,
+        *,
+        open_port: Open = open_link,
+        ports: Callable[[], Sequence[str]] = candidates,
+    ) -> None:
+        self._settings = settings
+        self._open = open_port
+        self._ports = ports
+
+    async def find(self, remembered: Remembered | None, on_data: OnData, on_lost: OnLost) -> Found:
+        """The first pair that answers. Raises NoPrinter or what keeps a port from opening."""
+        problem: PortError | None = None
+        tried: list[str] = []
+        for port, baud in pairs(self._settings, remembered, self._ports()):
+            if problem is not None and tried[-1] == port:
+                continue  # a port that cannot be opened cannot at another rate either
+            tried.append(port)
+            try:
+                found = await self._try(port, baud, on_data, on_lost)
+            except PortError as error:
+                problem = error
+                continue
+            problem = None
+            if found is not None:
+                return found
+        raise problem or _nobody(tried)
+
+    async def _try(self, port: str, baud: int, on_data: OnData, on_lost: OnLost) -> Found | None:
+        trial = _Trial(on_data, on_lost)
+        link = await self._open(port, baud, trial.received, trial.lost)
+        try:
+            if await trial.meet(link, baud):
+                log.info("a printer answers on %s at %d baud", port, baud)
+                trial.hand_over()
+                return Found(link, port, baud)
+        except BaseException:
+            link.close()
+            raise
+        link.close()
+        return None
+
+
+class _Trial:
+    """One conversation, to learn whether a printer is there; then the link is handed over."""
+
+    def __init__(self, on_data: OnData, on_lost: OnLost) -> None:
+        self._on_data = on_data
+        self._on_lost = on_lost
+        self._data = bytearray()
+        self._news = asyncio.Event()
+        self._gone = False
+        self._over = False
+
+    def received(self, data: bytes) -> None:
+        if self._over:
+            self._on_data(data)
+        else:
+            self._data += data
+            self._news.set()
+
+    def lost(self, reason: str) -> None:
+        if self._over:
+            self._on_lost(reason)
+        else:
+            self._gone = True
+            self._news.set()
+
+    def hand_over(self) -> None:
+        self._over = True
+
+    async def meet(self, link: Link, baud: int) -> bool:
+        """Introduce ourselves until a firmware answers; False when none does."""
+        marlin = Marlin(baud=baud)
+        marlin.opened(time.monotonic())
+        heard = b""
+        give_up = time.monotonic() + TRY_LIMIT
+        while (now := time.monotonic()) < give_up and not self._gone:
+            data, self._data = bytes(self._data), bytearray()
+            heard += data
+            for event in (*marlin.received(data, now), *marlin.tick(now)):
+                match event:
+                    case events.Ready():
+                        return True
+                    case events.Halted() | events.Failed():
+                        # A halted printer is a printer: the engine says what to do.
+                        return isinstance(event, events.Halted)
+            if is_garbage(heard[-256:]):
+                return False
+            link.write(marlin.output())
+            self._news.clear()
+            due = marlin.next_tick() or give_up
+            await self._wait(min(due, give_up) - now)
+        return False
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+
+def _nobody(tried: Sequence[str]) -> NoPrinter:
+    if not tried:
+        return NoPrinter(
+            "No printer is connected: there is no USB serial port. "
+            "Connect the printer's USB cable and switch the printer on."
+        )
+    names = ", ".join(dict.fromkeys(tried))
+    return NoPrinter(
+        f"No printer answers on {names}. Is it switched on? "
+        "If it is, set [printer] baud to the rate in its manual."
+    )

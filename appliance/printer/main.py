@@ -1,0 +1,46 @@
+"""The printer daemon's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from appliance import ipc
+from appliance.config import Settings
+from appliance.host.systemd import notifier
+from appliance.printer import api
+from appliance.printer.detect import Detector, Remembered
+from appliance.printer.engine import Engine
+from appliance.printer.printing import Printing
+from appliance.printer.service import PrinterService
+from appliance.store import Record
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run the printer daemon until SIGINT or SIGTERM, and leave the printer safe."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    notify = notifier()
+    engine = Engine(
+        settings.printer,
+        Detector(settings.printer),
+        Record(settings.state_folder / "port.json", Remembered),
+        Printing(settings.printer, Record(settings.state_folder / "print.json", api.Job)),
+    )
+    runner = await ipc.serve(PrinterService(engine).app(), settings.printer_socket)
+    try:
+        notify.ready("The printer service is running.")
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(engine.run()), group.create_task(notify.watchdog())]
+            await stop.wait()
+            notify.stopping()
+            await engine.stop()
+            for task in tasks:
+                task.cancel()
+    finally:
+        await runner.cleanup()
