@@ -91,6 +91,11 @@ class Reader:
             self._layer = int(cura) - self._first_mark + 1
 
 
+def is_layer_mark(comment: bytes) -> bool:
+    """Whether this line of a file, a comment, begins a layer."""
+    return _LAYER.match(comment) is not None
+
+
 def clean(raw: bytes, number: int = 0) -> str:
     """The command in one line of a file, "" when there is none.
 
