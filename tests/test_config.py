@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import config
@@ -258,6 +258,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 SECTIONS = st.sampled_from(["cloud", "printer", "camera", "timelapse", "paths", "commands", "more"])
 
 
+@settings(deadline=None)
 @given(layer=st.dictionaries(SECTIONS, VALUES | st.dictionaries(KEYS, VALUES), max_size=4))
 def test_any_tree_is_taken_or_explained(layer: dict[str, Any]) -> None:
     try:
@@ -269,6 +270,7 @@ def test_any_tree_is_taken_or_explained(layer: dict[str, Any]) -> None:
         assert math.isfinite(settings.cloud.status_interval)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_any_text_is_taken_or_explained(
     tmp_path_factory: pytest.TempPathFactory, text: str

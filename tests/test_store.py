@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance import store
@@ -247,6 +247,7 @@ def test_a_record_that_cannot_be_read_or_set_aside_is_an_error(
         record.load()
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_read_as_a_value_or_as_none(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -257,6 +258,7 @@ def test_any_bytes_read_as_a_value_or_as_none(
     assert value is None or isinstance(value, Thing)
 
 
+@settings(deadline=None)
 @given(name=st.text(), number=st.integers(-(2**63), 2**63))
 def test_any_value_comes_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, number: int

@@ -75,6 +75,7 @@ class Server:
         try:
             request = Request(await reader.readuntil(b"\r\n\r\n"), self, reader)
             self.requests.append(request)
+            self.done = 0
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             await answer(request, writer)
             await writer.drain()

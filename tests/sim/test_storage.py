@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.sim.policy import Policy, PostError, Signer
@@ -325,6 +325,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON | st.fixed_dictionaries({"expiration": st.text() | JSON, "conditions": JSON}))
 def test_any_policy_document_is_read_or_refused(document: object) -> None:
     encoded = base64.b64encode(json.dumps(document).encode()).decode()
@@ -338,6 +339,7 @@ NAMES = st.sampled_from(["key", "acl", "bucket", "x-amz-date", "tag"])
 VALUES = st.sampled_from(["", "a", "ab", "b"])
 
 
+@settings(deadline=None)
 @given(
     equal=st.lists(st.tuples(NAMES, VALUES), max_size=4),
     prefix=st.lists(st.tuples(NAMES, VALUES), max_size=4),
