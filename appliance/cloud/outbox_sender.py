@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 5.0  # seconds after an entry's first failure
 LONGEST_PAUSE = 600.0  # seconds
 OFFLINE_PAUSE = 2.0  # seconds: the connection broke while sending
+LONGEST_OFFLINE_PAUSE = 60.0  # seconds: it seems to be there, and breaks each time
 REFUSALS = 20  # failures after which a video that is still refused is given up
 
 
@@ -50,6 +51,7 @@ class OutboxSender:
         self._sleep = sleep
         self._due: dict[int, float] = {}
         self._backoffs: dict[int, Backoff] = {}
+        self._breaks: dict[int, int] = {}  # lost connections in a row
         self._sent: set[int] = set()  # delivered, but the disk would not forget them yet
 
     async def run(self) -> None:
@@ -95,8 +97,7 @@ class OutboxSender:
             self._outbox.delivered(entry)
             self._forget(entry)
         except CloudError as error:
-            log.info("%s waits for the cloud: %s", _name(entry), error)
-            self._due[entry.sequence] = self._clock() + OFFLINE_PAUSE
+            self._interrupted(entry, str(error))
         except TooLarge as error:
             self._give_up(entry, str(error))
         except StorageError as error:
@@ -133,6 +134,13 @@ class OutboxSender:
         log.warning("%s was not delivered: %s Next try in %.0f s.", _name(entry), error, delay)
         self._outbox.failed(entry, error)
 
+    def _interrupted(self, entry: Entry, error: str) -> None:
+        breaks = self._breaks.get(entry.sequence, 0)
+        self._breaks[entry.sequence] = breaks + 1
+        delay = min(LONGEST_OFFLINE_PAUSE, OFFLINE_PAUSE * 2.0 ** min(breaks, 10))
+        self._due[entry.sequence] = self._clock() + delay
+        log.info("%s waits for the cloud: %s", _name(entry), error)
+
     def _give_up(self, entry: Entry, why: str) -> None:
         try:
             self._outbox.drop(entry, why)
@@ -144,6 +152,7 @@ class OutboxSender:
         self._sent.discard(entry.sequence)
         self._due.pop(entry.sequence, None)
         self._backoffs.pop(entry.sequence, None)
+        self._breaks.pop(entry.sequence, None)
 
 
 def _name(entry: Entry) -> str:

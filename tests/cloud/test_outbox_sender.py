@@ -164,13 +164,15 @@ async def test_a_broken_entry_holds_no_other_up(
 
 
 async def test_a_lost_connection_is_not_held_against_the_entry(cloud: Cloud) -> None:
-    cloud.problems["report 1"] = [CloudError("Not connected.")] * 5
+    cloud.problems["report 1"] = [CloudError("Not connected.")] * 8
     cloud.add_report("1")
     async with cloud.sender():
-        await cloud.until(lambda: len(cloud.tries) == 5)
+        await cloud.until(lambda: len(cloud.tries) == 8)
         assert cloud.outbox.pending()[0].attempts == 0
         await cloud.until(lambda: not cloud.outbox.pending())
-    assert cloud.now == pytest.approx(10.0)
+    times = [when for when, _ in cloud.tries]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
 async def test_a_video_that_is_too_large_is_given_up(
