@@ -235,7 +235,7 @@ class Session:
             if self._state is SessionState.UNREGISTERING
             else []
         )
-        if self._wish is not None and not self.online:
+        if self._wish is not None:
             return self._begin_registration(self._wish)
         if self._serial_number is None or self._key is None:
             self._state = SessionState.UNREGISTERED

@@ -245,6 +245,22 @@ def test_a_cut_while_registering_is_a_failure(fresh: Session) -> None:
     assert fresh.disconnected() == []
 
 
+def test_a_cut_forgets_the_clouds_key(
+    fresh: Session, key: PrinterKey, other_key: PrinterKey
+) -> None:
+    fresh.register("someone@sample.com", PIN, use_cloud_key=True)
+    pair = {"public": other_key.public_pem(), "private": other_key.private_pem().decode()}
+    fresh.received("keyPair", pair)
+    fresh.disconnected()
+    fresh.register("someone@sample.com", PIN)
+    fresh.connected()
+    sent = only(list(fresh.received("welcome", WELCOME)))
+    assert isinstance(sent, Send)
+    assert isinstance(sent.message, messages.Register)
+    assert sent.message.public_key == key.public_pem()
+    assert fresh.received("registerResponse", {"serialNumber": SN})[0] == Registered(SN)
+
+
 @pytest.mark.parametrize("pin", ["", "123", "12345678901234567", "12a4", "１２３４", "12 34"])
 def test_what_is_no_pin_is_never_sent(fresh: Session, pin: str) -> None:
     failure = only(list(fresh.register("someone@sample.com", pin)))
@@ -277,6 +293,11 @@ def test_register_while_hello_is_checked_is_refused_once_it_succeeds(greeting: S
     _, refused, _ = greeting.received("helloResponse", {"status": "SUCCESS"})
     assert isinstance(refused, RegistrationFailed)
     assert refused.reason == "ALREADY_REGISTERED"
+    greeting.disconnected()
+    greeting.connected()
+    sent = only(list(greeting.received("welcome", WELCOME)))
+    assert isinstance(sent, Send)
+    assert isinstance(sent.message, messages.Hello)  # the wish and its PIN are gone
 
 
 def test_register_heals_an_identity_that_the_cloud_does_not_accept(greeting: Session) -> None:
