@@ -1,13 +1,12 @@
 """The command line: parse, call, print. Nothing else.
 
-Imports stand inside the commands: ``status`` must not load what the agent needs.
+Imports stand inside the commands: each process loads only what it needs, which counts on a
+board with 512 MB.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -56,20 +55,34 @@ def main() -> None:
 # --- the daemons -------------------------------------------------------------------------
 
 
-def _daemon(options: Options, run: Callable[[config.Settings], Coroutine[Any, Any, None]]) -> None:
+def _log(options: Options) -> None:
+    import logging  # noqa: PLC0415
+
     from appliance.host.systemd import set_up_logging  # noqa: PLC0415
 
     set_up_logging(logging.DEBUG if options.verbose else logging.INFO)
-    asyncio.run(run(options.settings()))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio  # noqa: PLC0415
+
+    return asyncio.run(work)
+
+
+def _leave_out_tls() -> None:
+    """Keep this process from loading OpenSSL and the list of authorities: some 5 MB."""
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # the documented way to block an import
 
 
 @cli.command()
 @click.pass_obj
 def printer(options: Options) -> None:
     """Run the printer daemon: it owns the serial port and the running print."""
+    _leave_out_tls()  # it speaks to the port and to a Unix socket alone
     from appliance.printer.main import run  # noqa: PLC0415
 
-    _daemon(options, run)
+    _log(options)
+    _run(run(options.settings()))
 
 
 @cli.command()
@@ -78,19 +91,19 @@ def agent(options: Options) -> None:
     """Run the agent: cloud, camera, time-lapse."""
     from appliance.agent.main import run  # noqa: PLC0415
 
-    _daemon(options, run)
+    _log(options)
+    _run(run(options.settings()))
 
 
 @cli.command()
 @click.pass_obj
 def up(options: Options) -> None:
     """Run both daemons in the foreground until Ctrl-C."""
-    from appliance.host.systemd import set_up_logging  # noqa: PLC0415
     from appliance.supervisor import run_both  # noqa: PLC0415
 
     options.settings()  # a wrong setting is said once, here
-    set_up_logging(logging.DEBUG if options.verbose else logging.INFO)
-    asyncio.run(run_both(options.file, verbose=options.verbose))
+    _log(options)
+    _run(run_both(options.file, verbose=options.verbose))
 
 
 # --- the cloud ---------------------------------------------------------------------------
@@ -105,7 +118,7 @@ def register(options: Options, email: str, pin: str) -> None:
     from appliance.agent.client import register as ask  # noqa: PLC0415
 
     click.echo("Registering …")
-    serial_number = asyncio.run(ask(options.settings(), email, pin))
+    serial_number = _run(ask(options.settings(), email, pin))
     click.secho(f"Registered. The serial number is {serial_number}.", fg="green")
 
 
@@ -116,7 +129,7 @@ def unregister(options: Options) -> None:
     """Take this printer out of the Polar Cloud."""
     from appliance.agent.client import unregister as ask  # noqa: PLC0415
 
-    asyncio.run(ask(options.settings()))
+    _run(ask(options.settings()))
     click.secho("This printer is no longer registered.", fg="green")
 
 
@@ -133,7 +146,7 @@ def status(options: Options, as_json: bool) -> None:
     from appliance.agent.client import look  # noqa: PLC0415
     from appliance.status_text import rows, table  # noqa: PLC0415
 
-    view, snapshot = asyncio.run(look(options.settings()))
+    view, snapshot = _run(look(options.settings()))
     if as_json:
         both = {"agent": view, "printer": snapshot}
         click.echo(msgspec.json.format(msgspec.json.encode(both)).decode())
@@ -158,7 +171,7 @@ def print_file(options: Options, file: Path, no_wait: bool) -> None:
             f"{bar(percent)} {percent:5.1f} %  {duration(seconds)}  {state:<10}{end}", nl=False
         )
 
-    ended = asyncio.run(print_local(options.settings(), file.resolve(), show, wait=not no_wait))
+    ended = _run(print_local(options.settings(), file.resolve(), show, wait=not no_wait))
     if ended is None:
         click.echo(f"Printing {file.name}.")
         return
@@ -197,7 +210,7 @@ def cancel(options: Options) -> None:
     """End the print: heaters, fan and motors go off."""
     from appliance.agent.client import cancel as ask  # noqa: PLC0415
 
-    asyncio.run(ask(options.settings()))
+    _run(ask(options.settings()))
     click.echo("Canceling.")
 
 
@@ -208,7 +221,7 @@ def _ask_printer(options: Options, ask: Callable[[Any], Coroutine[Any, Any, T]])
         async with PrinterClient(options.settings().printer_socket) as client:
             return await ask(client)
 
-    return asyncio.run(run())
+    return _run(run())
 
 
 # --- settings and help -------------------------------------------------------------------
@@ -265,6 +278,12 @@ def sim() -> None:
     """What lets everything run with no hardware."""
 
 
+def _log_little() -> None:
+    import logging  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING)
+
+
 @sim.command(name="cloud")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8700, show_default=True)
@@ -275,9 +294,9 @@ def sim_cloud(host: str, port: int, folder: Path | None, email: str, pin: str) -
     """Run a local Polar Cloud, with a page to watch and use it."""
     from appliance.sim.cloud import run_cloud  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.WARNING)
+    _log_little()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
+        _run(
             run_cloud(
                 host, port, folder, email, pin, ready=lambda cloud: click.echo(f"Open {cloud.url}")
             )
@@ -337,10 +356,10 @@ def sim_demo(once: bool, port: int, speed: float | None, folder: Path) -> None:
     """Run the whole appliance with no hardware."""
     from appliance.sim.demo import DemoOptions, run_demo  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.WARNING)
+    _log_little()
     options = DemoOptions(folder, port, speed or (60.0 if once else 20.0), once, click.echo)
     try:
-        right = asyncio.run(run_demo(options))
+        right = _run(run_demo(options))
     except TimeoutError as error:
         click.secho(f"The demo did not come to its end: {error}", fg="red", err=True)
         right = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from appliance.polar import messages
 log = logging.getLogger(__name__)
 
 SPACE_RESERVE = 50_000_000  # bytes that a download leaves free for frames and records
+PROOFS = 5  # attempts to have a report confirmed
 ANSWER_LIMIT = 20.0  # seconds for the cloud to answer a question
 
 
@@ -28,6 +30,7 @@ class Delivery:
     def __init__(self, client: CloudClient, membership: Membership) -> None:
         self._client = client
         self._membership = membership
+        self._unproven: Counter[str] = Counter()
 
     def serial_number(self) -> str:
         """The serial number. Raises CloudError while there is none."""
@@ -41,7 +44,12 @@ class Delivery:
     ) -> messages.GetUrlResponse:
         """A pre-signed POST URL (section 3.5)."""
         question = messages.GetUrl(serial_number=self.serial_number(), type=kind, job_id=job_id)
-        return await self._client.ask(question, messages.GetUrlResponse, ANSWER_LIMIT)
+        return await self._client.ask(
+            question,
+            messages.GetUrlResponse,
+            ANSWER_LIMIT,
+            fits=lambda answer: answer.type in (kind, None),  # not a late one for another type
+        )
 
     async def video_limit(self, job_id: str) -> int | None:
         """The largest video that the cloud takes for this job, in bytes."""
@@ -51,25 +59,23 @@ class Delivery:
         """Send ``job`` (section 3.7) and make sure that it arrived.
 
         The cloud does not acknowledge it, and a connection that has just died takes it
-        without a word. So a question follows on the same connection: messages stay in
-        order, and its answer says that the report was read before.
+        without a word; so a question follows whose answer proves it. A cloud that leaves
+        the question open several times is taken at the connection's word.
         """
-        number = self.serial_number()
-        await self._client.send(
-            messages.Job(
-                serial_number=number,
-                job_id=report.job_id,
-                state=(
-                    messages.FinalState.COMPLETED
-                    if report.completed
-                    else messages.FinalState.CANCELED
-                ),
-                print_seconds=report.print_seconds,
-                filament_used=report.filament_mm,
-            )
+        state = messages.FinalState.COMPLETED if report.completed else messages.FinalState.CANCELED
+        message = messages.Job(
+            serial_number=self.serial_number(),
+            job_id=report.job_id,
+            state=state,
+            print_seconds=report.print_seconds,
+            filament_used=report.filament_mm,
         )
-        question = messages.Capabilities(serial_number=number)
-        await self._client.ask(question, messages.CapabilitiesResponse, ANSWER_LIMIT)
+        if self._unproven[report.key] >= PROOFS:
+            await self._client.send(message)
+            return
+        self._unproven[report.key] += 1
+        await self._client.send_surely(message, ANSWER_LIMIT)
+        del self._unproven[report.key]
 
 
 class VideoSender:

@@ -370,12 +370,19 @@ def _new_job(message: Print) -> CloudJob:
         job_id=message.job_id,
         key=secrets.token_hex(8),
         name=message.job_name or message.job_id,
-        gcode_url=message.gcode_file or "",
+        gcode_url=_gcode_url(message),
         stl_url=message.stl_file or "",
         config_url=message.config_file or "",
         received_at=time.time(),
         detail="Downloading",
     )
+
+
+def _gcode_url(message: Print) -> str:
+    """The G-code that is meant; the live cloud says in ``fileToPrint`` which file to print."""
+    if message.file_to_print not in (None, "", "gcodeFile"):
+        return ""
+    return message.gcode_file or ""
 
 
 def _being_cancelled() -> bool:

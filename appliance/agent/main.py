@@ -100,7 +100,7 @@ async def _build(
     sender = OutboxSender(outbox, delivery.send_report, VideoSender(uploader), client.wait_online)
     return [
         client.run(),
-        Presence(state, client, delivery, custom).run(),
+        Presence(state, client, delivery, custom, uploader).run(),
         PrinterWatch(printer, state).run(),
         jobs.run(),
         LocalJobs(state, printer, outbox).run(),

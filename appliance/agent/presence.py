@@ -9,6 +9,7 @@ from appliance.agent.custom import CustomCommands
 from appliance.agent.delivery import Delivery
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
+from appliance.cloud.uploads import Uploader
 from appliance.errors import CloudError
 from appliance.polar import messages
 
@@ -19,12 +20,19 @@ class Presence:
     """Follows the connection, and tells the cloud what it should know of us on each one."""
 
     def __init__(
-        self, state: AgentState, client: CloudClient, delivery: Delivery, custom: CustomCommands
+        self,
+        state: AgentState,
+        client: CloudClient,
+        delivery: Delivery,
+        custom: CustomCommands,
+        uploader: Uploader,
     ) -> None:
         self._state = state
         self._client = client
         self._delivery = delivery
         self._custom = custom
+        self._uploader = uploader
+        self._known_as = ""
 
     async def run(self) -> None:
         """Follow the connection for ever."""
@@ -39,6 +47,9 @@ class Presence:
         """Sections 3.11 and 3.3: the version, and the owner's own commands."""
         try:
             number = self._delivery.serial_number()
+            if number != self._known_as:
+                self._uploader.forget_slots()  # those of another printer
+                self._known_as = number
             await self._client.send(
                 messages.SetVersion(serial_number=number, running_version=__version__)
             )
