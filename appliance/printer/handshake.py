@@ -58,6 +58,8 @@ class Handshake:
             return b""
         if self._phase is _Phase.NUMBERED:
             self._phase = _Phase.INTRODUCING
+            self._name = ""  # only an answer to this one shows that it arrived
+            self._capabilities.clear()
             self.wake_at = now + RETRY
             return INTRODUCE
         self._phase = _Phase.NUMBERING

@@ -92,7 +92,6 @@ class Marlin:
         self._recovery = Recovery(self._baud, self._rx_buffer)
         self._confirmations = 0
         self._probed_at = -inf
-        self._strays: list[int] = []  # unnumbered lines: what comes before their `ok`
         self._told = ("", 0, -inf)  # the last `ok T:`, the lines written then, when
         self._reports = False  # M155 is on, and heard
         self._poll_at = inf
@@ -186,7 +185,7 @@ class Marlin:
         if not command or not command.isprintable():
             raise ValueError(f"Not one printable line of G-code: {command!r}")
         self._out += command.encode() + b"\n"
-        self._strays.append(self._stream.cursor)
+        self._stream.expect_stray()
         return True
 
     @property
@@ -407,23 +406,13 @@ class Marlin:
             self._resend(self._recovery.last_line + 1, now)
             return
         stream = self._stream
-        if self._exact or (self._strays and self._is_stray()):
+        if self._exact or stream.is_stray():
             return
         self._patience.answered(now, waited=stream.awaiting)
         if stream.answered():
             self._acknowledge()
         if self._recovery.asking and stream.idle:
             self._recovery.asking = False
-
-    def _is_stray(self) -> bool:
-        """It belongs to an unnumbered line that was written at this place."""
-        paced = self._stream.paced
-        while self._strays and self._strays[0] < paced:
-            del self._strays[0]
-        if self._strays and self._strays[0] == paced:
-            del self._strays[0]
-            return True
-        return False
 
     def _exact_ok(self, number: int, now: float) -> None:
         stream = self._stream
@@ -448,7 +437,7 @@ class Marlin:
             self._recovery.rest(now)  # more than one probe may have been out
         self._recovery.proof()
         self._confirmations = 0
-        number = stream.query_answered()
+        number = stream.query_answered(exact=self._exact)
         if number is None and not self._exact:
             stream.answered()
         self._acknowledge(number, text)

@@ -28,7 +28,7 @@ QUERY = "M105"
 """What a probe asks: harmless, and its answer cannot be mistaken for another's."""
 
 _STALE = 24  # lines: an M105 so far behind the answered ones has lost its answer
-_DRIFT = 8  # lines by which counted answers may have run ahead
+_DRIFT = 3  # lines by which counted answers may have run ahead
 
 
 class LineTooLong(PrinterError, ValueError):
@@ -65,10 +65,12 @@ class Stream:
 
     __slots__ = (
         "_floor",
+        "_forgotten",
         "_last_query",
         "_lines",
         "_own",
         "_queries",
+        "_strays",
         "_written",
         "acked",
         "bytes_in_flight",
@@ -94,9 +96,11 @@ class Stream:
         self.written_lines = 0
         self._written = first  # the line after the last that was ever on the wire
         self._last_query = first
+        self._forgotten = first  # answers to M105s before it may be missing
         self._floor = first  # lines below it are in the printer's queue, not in its RX buffer
         self._lines: dict[int, bytes] = {}
         self._own: set[int] = set()
+        self._strays: deque[int] = deque()
         self._queries: set[int] = set()
 
     @property
@@ -218,6 +222,19 @@ class Stream:
             self.window.answered(self.cursor - self.paced)
         return True
 
+    def expect_stray(self) -> None:
+        """An unnumbered line was written: its ``ok`` comes at this place."""
+        self._strays.append(self.cursor)
+
+    def is_stray(self) -> bool:
+        """The ``ok`` that came belongs to an unnumbered line."""
+        while self._strays and self._strays[0] < self.paced:
+            self._strays.popleft()
+        if self._strays and self._strays[0] == self.paced:
+            self._strays.popleft()
+            return True
+        return False
+
     def answered_through(self, number: int) -> None:
         """Every line up to ``number`` was answered."""
         while self.paced <= number and self.answered():
@@ -228,13 +245,15 @@ class Stream:
         """The number after the last one that was ever on the wire."""
         return self._written
 
-    def query_answered(self) -> int | None:
+    def query_answered(self, *, exact: bool = False) -> int | None:
         """An ``ok T:`` came: it proves the oldest M105 that awaits one, and all before it.
 
         Where an answer was lost that claims too little, never too much. Returns the number of
-        the M105; None when none can be meant.
+        the M105; None when that was counted long ago. ``exact``: other
+        answers carry numbers, so what is older than those was surely answered.
         """
-        while self.pending and self.pending[0] < self.paced - _STALE:
+        stale = self.paced if exact else self.paced - _STALE
+        while self.pending and self.pending[0] < stale:
             self.pending.popleft()
         if not self.pending:
             return None
@@ -242,10 +261,10 @@ class Stream:
         self.proven = max(self.proven, number)
         if number >= self.paced:
             self.answered_through(number)
-        elif self.paced - number <= _DRIFT and number + 1 >= self._floor:
-            self._take_back(number + 1)
-        else:
+        elif self.paced - number > _DRIFT or number < self._forgotten:
             return None
+        elif number + 1 >= self._floor:
+            self._take_back(number + 1)
         return number
 
     def query_reported(self) -> None:
@@ -271,6 +290,7 @@ class Stream:
         """Count everything on the wire as answered; proves nothing."""
         while self.answered():
             pass
+        self._forgotten = self.cursor
 
     def rewind(self, number: int) -> None:
         """Send again from ``number`` on; what was in flight has vanished.
@@ -283,4 +303,5 @@ class Stream:
         self.proven = min(self.proven, number - 1)
         self.pending = deque(query for query in self.pending if query < number)
         self.bytes_in_flight = 0
+        self._strays.clear()
         self.window.refused()
