@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from appliance import config
 from appliance.config import CameraSource, Settings
-from appliance.errors import ConfigError
+from appliance.errors import ApplianceError, ConfigError
 
 NEEDED_SPACE = 200_000_000  # bytes: a large G-code file, its frames and a video
 CLOUD_LIMIT = 8.0  # seconds
@@ -50,8 +50,11 @@ def examine(file: Path | None) -> Iterator[Finding]:
         yield Finding("settings", Verdict.BAD, error.long, "Correct the file and run this again.")
         return
     yield Finding("settings", Verdict.GOOD, str(file or "as installed"))
-    for check in CHECKS:
-        yield check(settings)
+    for subject, check in CHECKS.items():
+        try:
+            yield check(settings)
+        except (OSError, ApplianceError) as error:
+            yield Finding(subject, Verdict.BAD, str(error), _OWNER)
 
 
 def _state_folder(settings: Settings) -> Finding:
@@ -89,6 +92,9 @@ def _port(settings: Settings) -> Finding:
         if not path.exists():
             remedy = "Plug the printer in and switch it on, or correct [printer] port."
             return Finding("printer port", Verdict.BAD, f"{port} is not there", remedy)
+        if not path.is_char_device():
+            remedy = "Correct [printer] port: ports are named such as /dev/ttyUSB0."
+            return Finding("printer port", Verdict.BAD, f"{port} is no serial port", remedy)
         found = [port]
     else:
         found = _serial_ports()
@@ -157,14 +163,18 @@ def _gstreamer(_settings: Settings) -> Finding:
 
 
 def _cloud(settings: Settings) -> Finding:
+    from appliance.cloud.connection import tls_context  # noqa: PLC0415
+
     url = urlsplit(settings.cloud.url)
     host, secure = url.hostname or "", url.scheme == "https"
     port = url.port or (443 if secure else 80)
     try:
         with socket.create_connection((host, port), CLOUD_LIMIT) as plain:
             if secure:
-                context = ssl.create_default_context(cafile=settings.cloud.ca_file or None)
+                context = tls_context(settings.cloud.ca_file)
                 context.wrap_socket(plain, server_hostname=host).close()
+    except ConfigError as error:
+        return Finding("cloud", Verdict.BAD, error.long, "Correct [cloud] ca_file.")
     except socket.gaierror:
         remedy = "Check the network cable or the Wi-Fi, and [cloud] url."
         return Finding("cloud", Verdict.BAD, f"the name {host} is not known", remedy)
@@ -188,8 +198,10 @@ def _registration(settings: Settings) -> Finding:
 
 
 def _daemons(settings: Settings) -> Finding:
+    from appliance.ipc import answers  # noqa: PLC0415
+
     off = [
-        name for name in ("printer", "agent") if not _answers(settings.run_folder / f"{name}.sock")
+        name for name in ("printer", "agent") if not answers(settings.run_folder / f"{name}.sock")
     ]
     if off:
         remedy = "systemctl start polar-printer polar-agent, or polar-appliance up"
@@ -197,22 +209,13 @@ def _daemons(settings: Settings) -> Finding:
     return Finding("services", Verdict.GOOD, "printer and agent answer")
 
 
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
-
-
-CHECKS: tuple[Callable[[Settings], Finding], ...] = (
-    _state_folder,
-    _clock,
-    _port,
-    _camera,
-    _gstreamer,
-    _cloud,
-    _registration,
-    _daemons,
-)
+CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
+    "state folder": _state_folder,
+    "clock": _clock,
+    "printer port": _port,
+    "camera": _camera,
+    "time-lapse": _gstreamer,
+    "cloud": _cloud,
+    "registration": _registration,
+    "services": _daemons,
+}

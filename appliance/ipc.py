@@ -7,6 +7,7 @@ sides: what the server raises, the client raises again with the same two texts.
 from __future__ import annotations
 
 import logging
+import socket as socket_module
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -47,14 +48,40 @@ def application() -> web.Application:
 
 
 async def serve(app: web.Application, socket: Path) -> web.AppRunner:
-    """Serve ``app`` on a Unix socket that only its group may use; clean the runner up after."""
-    socket.parent.mkdir(parents=True, exist_ok=True)
-    socket.unlink(missing_ok=True)  # left over from a daemon that was killed
+    """Serve ``app`` on a Unix socket that only its group may use; clean the runner up after.
+
+    Raises ApplianceError when another process serves it already, or the folder is not ours.
+    """
+    if answers(socket):
+        raise ApplianceError(
+            f"Another process answers on {socket}: this service runs already. "
+            "Stop that one first (systemctl stop polar-printer polar-agent).",
+            short="Runs already",
+        )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
-    await web.UnixSite(runner, str(socket)).start()
-    socket.chmod(SOCKET_MODE)
+    try:
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        socket.unlink(missing_ok=True)  # left over from a daemon that was killed
+        await web.UnixSite(runner, str(socket)).start()
+        socket.chmod(SOCKET_MODE)
+    except OSError as error:
+        await runner.cleanup()
+        raise ApplianceError(
+            f"The socket {socket} cannot be made ({error.strerror or error}). "
+            "Choose another [paths] run, or run this as the appliance's user."
+        ) from error
     return runner
+
+
+def answers(path: Path) -> bool:
+    """Whether a process listens on the Unix socket."""
+    with socket_module.socket(socket_module.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 async def body(request: web.Request, kind: type[T]) -> T:

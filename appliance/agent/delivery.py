@@ -73,8 +73,12 @@ class Delivery:
         if self._unproven[report.key] >= PROOFS:
             await self._client.send(message)
             return
-        self._unproven[report.key] += 1
-        await self._client.send_surely(message, ANSWER_LIMIT)
+        try:
+            await self._client.send_surely(message, ANSWER_LIMIT)
+        except CloudError:
+            # A connection that was lost proves nothing about what the cloud answers.
+            self._unproven[report.key] += self._client.online
+            raise
         del self._unproven[report.key]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.errors import StorageError
-from appliance.polar.keys import PrinterKey
+from appliance.polar.keys import KeyProblem, PrinterKey
 from appliance.store import Record, write_atomic
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,11 @@ class IdentityStore:
         The MAC address is kept from the first start on: a USB adapter that comes or goes
         must not make a different printer of this device.
         """
+        known = self._record.path.exists()
         identity = self._record.load()
         if identity is None:
+            if known:
+                log.error("the identity cannot be read; it is kept as %s.bad", self._record.path)
             identity = Identity(mac=hardware_mac or _random_mac())
             self.save(identity)
         return identity
@@ -57,7 +60,7 @@ class IdentityStore:
             return None
         except OSError as error:
             raise StorageError(f"{self._key_file}: {error.strerror}.") from error
-        except ValueError:
+        except KeyProblem:
             aside = self._key_file.with_name("key.pem.bad")
             log.error("the private key cannot be read; it is kept as %s", aside)
             self._key_file.replace(aside)

@@ -19,7 +19,7 @@ import msgspec
 
 from appliance.agent.state import AgentState
 from appliance.cloud.outbox import JobReport, Outbox
-from appliance.errors import ApplianceError, JobRefused, PrinterError
+from appliance.errors import ApplianceError, JobRefused, PrinterError, StorageError
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
 from appliance.printer import api
@@ -152,11 +152,9 @@ class CloudJobs:
         if job is None or job.phase in (Phase.FINISHING, Phase.ENDED):
             return False
         self._change(durable=True, cancel_requested=True)
-        if job.phase is Phase.PRINTING:
-            await self._printer.cancel()
-        elif job.phase is Phase.DOWNLOADING and self._step is not None:
+        if job.phase is Phase.DOWNLOADING and self._step is not None:
             self._step.cancel()
-        return True  # _hand_over sees to it while the print is being started
+        return True  # _hand_over and _follow see to it once the file is there
 
     def announced(self) -> None:
         """The cloud was sent one status with the final state of the job."""
@@ -243,8 +241,6 @@ class CloudJobs:
 
     async def _follow(self, job: CloudJob) -> None:
         """Watch the printer daemon until the print has ended."""
-        if self._state.job is not None and self._state.job.cancel_requested:
-            await self._cancel_again()
         while True:
             seen = self._state.revision.number
             snapshot = self._state.snapshot
@@ -258,14 +254,18 @@ class CloudJobs:
                 if printed.state.ended:
                     self._printed(printed)
                     return
+                if printed.state is not api.JobState.CANCELING:
+                    await self._cancel_if_wanted()
             await self._state.revision.wait_beyond(seen)
 
-    async def _cancel_again(self) -> None:
-        """The cancel came while the print was being started, or the agent was killed then."""
+    async def _cancel_if_wanted(self) -> None:
+        """Pass a cancel on; asked again at the next snapshot when the daemon was away."""
+        if self._state.job is None or not self._state.job.cancel_requested:
+            return
         try:
-            await self._printer.cancel()
-        except JobRefused:
-            log.info("the print had ended before it could be canceled")
+            self._state.see_snapshot(await self._printer.cancel())
+        except PrinterError as error:
+            log.info("the print is not canceled yet: %s", error.long)
 
     def _see_progress(self, printed: api.Job) -> None:
         self._change(
@@ -331,17 +331,17 @@ class CloudJobs:
             await self._announced.wait()
         try:
             await self._printer.forget(job.key)
-        except PrinterError as error:
+        except ApplianceError as error:
             log.debug("forgetting job %s: %s", job.job_id, error.long)
         self._archive(self._state.job or job)
-        self._record.clear()
+        _on_disk(job, self._record.clear)
         self._state.see_job(None)
 
     def _archive(self, job: CloudJob) -> None:
-        self._last.save(job)
+        _on_disk(job, lambda: self._last.save(job))
         self._video.drop()
         if job.gcode_path:
-            Path(job.gcode_path).unlink(missing_ok=True)
+            _on_disk(job, lambda: Path(job.gcode_path).unlink(missing_ok=True))
 
     def _clean_spool(self) -> None:
         """Remove what earlier lives left behind, but not what the present job needs."""
@@ -361,8 +361,16 @@ class CloudJobs:
     def _keep(self, job: CloudJob, *, durable: bool = False) -> None:
         """The job is now this; ``durable`` for what must survive a restart of the agent."""
         if durable:
-            self._record.save(job)
+            _on_disk(job, lambda: self._record.save(job))
         self._state.see_job(job)
+
+
+def _on_disk(job: CloudJob, act: Callable[[], object]) -> None:
+    """A full or broken disk must not keep a job from coming to its end."""
+    try:
+        act()
+    except (OSError, StorageError) as error:
+        log.error("job %s goes on without a change on the disk: %s", job.job_id, error)
 
 
 def _new_job(message: Print) -> CloudJob:
@@ -379,10 +387,16 @@ def _new_job(message: Print) -> CloudJob:
 
 
 def _gcode_url(message: Print) -> str:
-    """The G-code that is meant; the live cloud says in ``fileToPrint`` which file to print."""
-    if message.file_to_print not in (None, "", "gcodeFile"):
-        return ""
-    return message.gcode_file or ""
+    """The G-code that is meant.
+
+    The live cloud says in ``fileToPrint`` which file to print, and has been seen to send
+    G-code as ``stlFile``.
+    """
+    if message.file_to_print in (None, "", "gcodeFile") and message.gcode_file:
+        return message.gcode_file
+    if message.stl_file and ".gcode" in message.stl_file:
+        return message.stl_file
+    return ""
 
 
 def _being_cancelled() -> bool:

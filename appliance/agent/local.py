@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from appliance.agent.jobs import Starter
 from appliance.agent.state import AgentState
 from appliance.cloud.outbox import JobReport, Outbox
-from appliance.errors import PrinterError
+from appliance.errors import ApplianceError
 from appliance.printer import api
 
 log = logging.getLogger(__name__)
 
+SHOWN = 6.0  # seconds for which the end of a local print stays to be seen before it is forgotten
+
 
 class LocalJobs:
-    """Reports each ended local print once, with job id "123"."""
+    """Reports each ended local print once, with job id "123".
 
-    def __init__(self, state: AgentState, printer: Starter, outbox: Outbox) -> None:
+    Its end is left for ``shown`` seconds to whoever watches it: the status, the command line.
+    """
+
+    def __init__(
+        self, state: AgentState, printer: Starter, outbox: Outbox, *, shown: float = SHOWN
+    ) -> None:
         self._state = state
         self._printer = printer
         self._outbox = outbox
+        self._shown = shown
 
     async def run(self) -> None:
         """Watch the printer daemon for ever."""
         reported = ""
         while True:
             seen = self._state.revision.number
-            job = self._state.snapshot.job if self._state.snapshot else None
+            job = self._job()
             if job is not None and _ended_local(job) and job.key != reported:
                 self._report(job)
                 reported = job.key
+                await self._be_seen(job.key)
                 await self._forget(job.key)
-            await self._state.revision.wait_beyond(seen)
+            else:
+                await self._state.revision.wait_beyond(seen)
+
+    def _job(self) -> api.Job | None:
+        return self._state.snapshot.job if self._state.snapshot else None
+
+    async def _be_seen(self, key: str) -> None:
+        """Wait, but no longer than until another print begins."""
+        try:
+            async with asyncio.timeout(self._shown):
+                while (job := self._job()) is None or job.key == key:
+                    await self._state.revision.wait_beyond(self._state.revision.number)
+        except TimeoutError:
+            pass
 
     def _report(self, job: api.Job) -> None:
         completed = job.state is api.JobState.COMPLETED
@@ -51,7 +74,7 @@ class LocalJobs:
     async def _forget(self, key: str) -> None:
         try:
             await self._printer.forget(key)
-        except PrinterError as error:
+        except ApplianceError as error:
             log.debug("forgetting a local print: %s", error.long)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from appliance.agent.api import RegisterAs
 from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
@@ -76,16 +77,16 @@ class Membership:
         self._store.save(self.identity)
         log.info("serial number: %s", serial_number)
 
-    async def register(self, client: CloudClient, email: str, pin: str) -> None:
+    async def register(self, client: CloudClient, account: RegisterAs) -> None:
         """Register once, for a person who waits. Raises CloudError with the reason's sentence."""
         try:
             async with asyncio.timeout(PATIENCE):
-                outcome = await client.register(email, pin)
+                outcome = await client.register(account.email, account.pin, account.cloud_key)
         except TimeoutError:
             raise CloudError(client.status_text, short="Cloud not reached") from None
         if isinstance(outcome, session.RegistrationFailed):
             raise CloudError(outcome.text, short="Not registered")
-        self._remember_owner(email)
+        self._remember_owner(account.email)
 
     async def unregister(self, client: CloudClient) -> None:
         """Give the serial number back. Raises CloudError with the reason's sentence."""
@@ -100,7 +101,7 @@ class Membership:
         """
         if not (settings.email and settings.pin):
             return
-        if self.identity.serial_number is not None or self.identity.deleted:
+        if self._settled():
             return
         for turn in itertools.count():
             outcome = await client.register(settings.email, settings.pin)
@@ -111,6 +112,11 @@ class Membership:
             if outcome.reason not in PASSING:
                 return
             await asyncio.sleep(RETRY_PAUSES[min(turn, len(RETRY_PAUSES) - 1)])
+            if self._settled():
+                return  # a person was quicker
+
+    def _settled(self) -> bool:
+        return self.identity.serial_number is not None or self.identity.deleted
 
     def _remember_owner(self, email: str) -> None:
         self.identity = msgspec.structs.replace(self.identity, email=email)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance.agent.state import AgentState
 from appliance.errors import CloudError
+from appliance.polar.job import Phase
 from appliance.polar.messages import Status
 from appliance.polar.status import StatusInputs, status_code, status_message
 
@@ -18,8 +19,8 @@ log = logging.getLogger(__name__)
 class Reporter:
     """Sends the status while the device is online.
 
-    ``serial_number`` gives the present serial number, ``announced`` is told of every status
-    that reached an authenticated connection.
+    ``serial_number`` gives the present serial number, ``announced`` is told of every
+    status with the final state of a job that reached an authenticated connection.
     """
 
     def __init__(
@@ -53,13 +54,15 @@ class Reporter:
         serial_number = self._serial_number()
         if serial_number is None:
             return
+        job = self._state.job
         message = status_message(self._inputs(), serial_number, time.time())
         try:
             await self._send(message)
         except CloudError as error:
             log.debug("status not sent: %s", error.long)
             return
-        self._announced()
+        if job is not None and job.phase is Phase.ENDED:
+            self._announced()
 
     async def _until_news(self, said: object) -> None:
         """Wait for the next turn, or for something that cannot wait."""

@@ -63,6 +63,8 @@ class PrinterClient:
             try:
                 async with self._http.ws_connect("/events", max_msg_size=1 << 20) as stream:
                     async for message in stream:
+                        if message.type is not aiohttp.WSMsgType.BINARY:
+                            break  # the line broke in the middle of a message
                         yield msgspec.json.decode(message.data, type=api.Snapshot)
             except (aiohttp.ClientError, OSError) as error:
                 log.debug("printer service: %s", error)

@@ -85,7 +85,7 @@ class Engine:
         while True:
             try:
                 connection = await self._finder.find(
-                    self._port.load(), self._received, self._disconnected
+                    self._remembered(), self._received, self._disconnected
                 )
             except PrinterError as error:
                 self._see_problem(api.Problem(error.short, error.long))
@@ -99,11 +99,16 @@ class Engine:
 
     async def stop(self) -> None:
         """End the running print and leave the printer safe, within a few seconds."""
-        if self._marlin is None:
-            return
-        now = time.monotonic()
+        if self._marlin is not None:
+            await self._make_safe()
+        self._printing.close()
+
+    async def _make_safe(self) -> None:
         if self._printing.running:
-            self._printing.fail("The printer service was stopped during the print.", now)
+            reason = "The printer service was stopped during the print."
+            self._printing.fail(reason, time.monotonic())
+            if self._printing.waits:
+                self._send_now("M108")
         elif any(heater.target for heater in self._heaters.values()):
             self._console.post(SAFE)
         self._flow()
@@ -223,6 +228,7 @@ class Engine:
         now = time.monotonic()
         log.info("port %s at %d baud", connection.port, connection.baud)
         self._lost.clear()
+        self._wake.clear()
         self._connection = connection
         self._marlin = Marlin(baud=connection.baud or 115_200)
         self._owners.clear()
@@ -231,9 +237,16 @@ class Engine:
         self._remember(Remembered(connection.port, connection.baud))
         self._flow()
 
+    def _remembered(self) -> Remembered | None:
+        try:
+            return self._port.load()
+        except StorageError as error:
+            log.warning("the remembered port: %s", error.long)
+            return None
+
     def _remember(self, place: Remembered) -> None:
         try:
-            if self._port.load() != place:
+            if self._remembered() != place:
                 self._port.save(place)
         except StorageError as error:
             log.warning("the port is not remembered: %s", error.long)
@@ -255,12 +268,12 @@ class Engine:
 
     async def _pause(self) -> None:
         """Wait before the next try; a request to connect cuts it short."""
-        self._wake.clear()
         try:
             async with asyncio.timeout(RETRY_PAUSE):
                 await self._wake.wait()
         except TimeoutError:
             pass
+        self._wake.clear()
 
     # --- bytes, time, lines ---------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Printing:
         self._settings = settings
         self._record = record
         self._job: PrintJob | None = None
-        self._past = self._interrupted(record.load())
+        self._past = self._interrupted(_recorded(record))
         self._prepared: _Prepared | None = None
         self._preparing = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
@@ -77,6 +77,8 @@ class Printing:
     def begin(self, key: str, marlin: Marlin, now: float) -> None:
         """Begin the print that was prepared for ``key``. Raises JobRefused."""
         prepared = self._prepared
+        if self.is_known(key):
+            return  # the same request twice at the same moment
         if prepared is None or prepared.request.key != key:
             raise JobRefused("Another print was started at the same moment.")
         self._refuse_second(prepared.request)
@@ -210,11 +212,18 @@ class Printing:
         view = self.view(time.monotonic())
         if view is not None and view.key == key and view.state.ended:
             self._forgotten = key
-            self._record.clear()
+            try:
+                self._record.clear()
+            except StorageError as error:
+                log.error("the print is forgotten in memory alone: %s", error.long)
 
     def close(self) -> None:
-        """Let go of the file; a first reading gives up."""
-        self._close()
+        """At the end of the daemon: let go of the files; a first reading gives up."""
+        self._closed.set()
+        if self._job is not None:
+            self._job.close()
+        if self._prepared is not None:
+            self._prepared.file.close()
 
     # --- record ---------------------------------------------------------------------------------
 
@@ -256,12 +265,27 @@ class Printing:
             ended_at=time.time(),
             pause=None,
         )
-        self._record.save(failed)
+        try:
+            self._record.save(failed)
+        except StorageError as error:
+            log.error("the end of the last print is kept in memory alone: %s", error.long)
         return failed
+
+
+def _recorded(record: Record[api.Job]) -> api.Job | None:
+    """The last print on record; a card that cannot be read must not keep the daemon down."""
+    try:
+        return record.load()
+    except StorageError as error:
+        log.error("the record of the last print: %s", error.long)
+        return None
 
 
 def _open(path: Path) -> tuple[BinaryIO, GcodeFacts]:
     """The open file and what it says of itself. Raises what is wrong with it."""
+    if path.exists() and not path.is_file():
+        # Opening a pipe would wait for ever.
+        raise FileUnreadable(f"{path} is not a file. Name a G-code file.")
     try:
         check_gcode(path)
         file = path.open("rb")
