@@ -112,13 +112,15 @@ def up(options: Options) -> None:
 @cli.command()
 @click.option("--email", prompt="E-mail of your Polar Cloud account")
 @click.option("--pin", prompt="PIN of your Polar Cloud account", hide_input=True)
+@click.option("--cloud-key", is_flag=True, help="Let the cloud make the key pair.")
 @click.pass_obj
-def register(options: Options, email: str, pin: str) -> None:
+def register(options: Options, email: str, pin: str, cloud_key: bool) -> None:
     """Register this printer with the Polar Cloud."""
+    from appliance.agent.api import RegisterAs  # noqa: PLC0415
     from appliance.agent.client import register as ask  # noqa: PLC0415
 
     click.echo("Registering …")
-    serial_number = _run(ask(options.settings(), email, pin))
+    serial_number = _run(ask(options.settings(), RegisterAs(email, pin, cloud_key)))
     click.secho(f"Registered. The serial number is {serial_number}.", fg="green")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance import __version__
-from appliance.agent.api import AgentView
+from appliance.agent.api import AgentView, RegisterAs
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.membership import Membership
 from appliance.agent.state import AgentState
@@ -59,9 +59,9 @@ class Acts:
             snapshot=self._state.snapshot,
         )
 
-    async def register(self, email: str, pin: str) -> None:
+    async def register(self, account: RegisterAs) -> None:
         """Register with the Polar Cloud. Raises CloudError with the reason."""
-        await self._membership.register(self._client, email, pin)
+        await self._membership.register(self._client, account)
 
     async def unregister(self) -> None:
         """Give the serial number back. Raises CloudError with the reason."""

@@ -41,10 +41,14 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterAs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The owner's Polar Cloud account; the PIN is used once and never kept."""
+    """The owner's Polar Cloud account; the PIN is used once and never kept.
+
+    ``cloud_key`` asks the cloud to make the key pair (section 2.10).
+    """
 
     email: str
     pin: str
+    cloud_key: bool = False
 
     def __repr__(self) -> str:
         return f"RegisterAs(email={self.email!r}, pin=…)"

@@ -36,14 +36,14 @@ async def look(settings: Settings) -> tuple[AgentView | None, api.Snapshot | Non
     return view, snapshot
 
 
-async def register(settings: Settings, email: str, pin: str) -> str:
+async def register(settings: Settings, account: RegisterAs) -> str:
     """Register through the agent, or directly while it is off; returns the serial number."""
     try:
-        view = await _ask_agent(settings, "/register", RegisterAs(email, pin), limit=REGISTER_LIMIT)
+        view = await _ask_agent(settings, "/register", account, limit=REGISTER_LIMIT)
     except ipc.Unreachable:
         from appliance.agent.registration import register_once  # noqa: PLC0415
 
-        return await register_once(settings, email, pin)
+        return await register_once(settings, account)
     return view.serial_number or ""
 
 

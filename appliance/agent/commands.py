@@ -20,6 +20,8 @@ from appliance.printer.client import PrinterClient
 
 log = logging.getLogger(__name__)
 
+ANSWER_LENGTH = 60_000  # characters of a commandResponse; longer ones are refused
+
 Send = Callable[[messages.PrinterMessage], Awaitable[None]]
 
 
@@ -107,7 +109,7 @@ class Commands:
                 answer = [error.long]
         serial_number = self._serial_number()
         if serial_number is not None:
-            response = "\n".join(answer)
+            response = "\n".join(answer)[:ANSWER_LENGTH]
             await self._send(
                 messages.CommandResponse(serial_number=serial_number, response=response)
             )

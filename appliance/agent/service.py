@@ -17,7 +17,7 @@ class Acts(Protocol):
     def view(self) -> AgentView:
         """The whole appliance at this moment."""
 
-    async def register(self, email: str, pin: str) -> None:
+    async def register(self, account: RegisterAs) -> None:
         """Register with the Polar Cloud. Raises CloudError with the reason."""
 
     async def unregister(self) -> None:
@@ -50,8 +50,7 @@ class AgentService:
         return reply(self._acts.view())
 
     async def _register(self, request: web.Request) -> web.Response:
-        account = await body(request, RegisterAs)
-        await self._acts.register(account.email, account.pin)
+        await self._acts.register(await body(request, RegisterAs))
         return reply(self._acts.view())
 
     def _then_state(
