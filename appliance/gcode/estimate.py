@@ -64,7 +64,8 @@ class Estimator:
     def _other_g(self, code: int, words: dict[str, str]) -> None:
         if code == 4:
             self._stop()
-            self._seconds += float(words.get("P", 0)) / 1000 + float(words.get("S", 0))
+            waits = float(words.get("P", 0)) / 1000 + float(words.get("S", 0))
+            self._seconds += max(0.0, waits)
         elif code in (20, 21):
             self._unit = 25.4 if code == 20 else 1.0
         elif code in (90, 91):

@@ -49,7 +49,7 @@ _SECONDS = (
     re.compile(rf"^;PRINT\.TIME:{_NUMBER}\s*$", re.MULTILINE),
 )
 _ELAPSED = re.compile(rf"^;TIME_ELAPSED:{_NUMBER}\s*$", re.MULTILINE)
-_PLACEHOLDER = "6666"  # CuraEngine writes this when no Cura fills in the time
+_PLACEHOLDERS = ("6666", "0")  # CuraEngine writes these when no Cura fills in the time
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _PART = re.compile(rf"{_NUMBER}\s*(d|h|m|s)[a-z]*", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)")
@@ -167,7 +167,7 @@ def _estimated_seconds(comments: str) -> float | None:
             return seconds
     plain = _first(_SECONDS, comments)
     elapsed = _ELAPSED.findall(comments)
-    if plain == _PLACEHOLDER:
+    if plain in _PLACEHOLDERS:
         plain = elapsed[-1] if elapsed else ""
     return _positive(float(plain)) if plain else None
 

@@ -22,7 +22,7 @@ _LINE_LIMIT = 4096  # bytes of a line before its comment
 _PLAIN = re.compile(rb"[GMT][0-9][0-9A-Z .+-]*").match
 _NUMBERED = re.compile(r"[Nn]\s*\d+\s*")
 _CHECKSUM = re.compile(r"\s*\*\s*\d*\s*$")
-_PARENTHESES = re.compile(r"\([^()]*\)?")
+_PARENTHESES = re.compile(r"\([^)]*\)?|[)*\\]")
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _LAYER = re.compile(rb";\s*(?:LAYER:\s*(-?\d+)|(LAYER_CHANGE|CHANGE_LAYER)\s*$|layer (\d+), ?Z)")
 _TEXT = re.compile(r"M(?:117|118|486|16|928|23|28|30|32|550|587|588)(?!\d)")
@@ -129,8 +129,6 @@ def _checked(text: str, number: int) -> str:
                 "Slice the model again and send the file once more."
             )
         text = _as_text(text)
-    if "\\" in text:
-        text = text.replace("\\", "")
     if len(text) > COMMAND_LIMIT:
         raise GcodeError(
             f"Line {number} of the print file is {len(text)} characters long; a printer takes "

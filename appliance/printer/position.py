@@ -37,7 +37,7 @@ def extruder_mode(firmware_name: str) -> ExtruderMode:
     name = firmware_name.lower()
     if name.startswith("prusa-firmware") and "buddy" not in name:
         return ExtruderMode.OWN
-    if re.match(r"marlin\s*v?1[.\s]", name):
+    if re.match(r"marlin\s*v?1\b", name):
         return ExtruderMode.EITHER
     return ExtruderMode.FOLLOWS
 

@@ -104,11 +104,12 @@ class Machine:
 
     def _m(self, code: int, words: dict[str, float | None]) -> None:
         value = words.get("S")
-        tool = int(words.get("T") or self.tool)
+        named = words.get("T")
+        tool = self.tool if named is None else int(named)
         if code in (82, 83):
             self.e_relative = code == 83
         elif code in (104, 109):
-            self.hotends[tool if "T" in words else self.tool] = value or 0.0
+            self.hotends[tool] = value or 0.0
         elif code in (140, 190):
             self.bed = value or 0.0
         elif code in (141, 191):

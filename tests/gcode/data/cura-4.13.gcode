@@ -1,0 +1,64 @@
+;FLAVOR:Marlin
+;TIME:1333
+;Filament used: 1.99351m
+;Layer height: 0.2
+;MINX:95.2
+;MINY:95.2
+;MINZ:0.2
+;MAXX:104.8
+;MAXY:104.8
+;MAXZ:0.6
+;Generated with Cura_SteamEngine 4.13.0
+M140 S60
+M105
+M190 S60
+M104 S200
+M105
+M109 S200
+M82 ;absolute extrusion mode
+G28 ;Home
+G1 Z15.0 F6000 ;Move the platform down 15mm
+;Prime the extruder
+G92 E0
+G1 F200 E3
+G92 E0
+G92 E0
+G92 E0
+G1 F1500 E-6.5
+;LAYER_COUNT:3
+;LAYER:0
+M107
+;MESH:cube.stl
+G0 F3600 X95.2 Y95.2 Z0.2
+;TYPE:WALL-OUTER
+G1 F1500 E0
+G1 F1800 X104.8 Y95.2 E0.31929
+G1 X104.8 Y104.8 E0.63858
+G1 X95.2 Y104.8 E0.95787
+G1 X95.2 Y95.2 E1.27716
+;TIME_ELAPSED:3.205814
+;LAYER:1
+M106 S85
+G0 F3600 X95.2 Y95.2 Z0.4
+G1 F1800 X104.8 Y95.2 E1.59645
+G1 X104.8 Y104.8 E1.91574
+;TIME_ELAPSED:5.114208
+;LAYER:2
+G0 F3600 X95.2 Y95.2 Z0.6
+G1 F1800 X104.8 Y95.2 E2.23503
+;TIME_ELAPSED:6.701122
+G1 F1500 E-4.26497
+M140 S0
+M107
+M104 S0
+M140 S0
+;Retract the filament
+G92 E1
+G1 E-1 F300
+G28 X0 Y0
+M84
+M82 ;absolute extrusion mode
+M104 S0
+;End of Gcode
+;SETTING_3 {"global_quality": "[general]\\nversion = 4\\nname = Draft #2\\ndefiniti
+;SETTING_3 on = fdmprinter\\n\\n[values]\\nlayer_height = 0.2\\n\\n"}
