@@ -8,7 +8,6 @@ from hashlib import sha256
 
 from appliance.sim.receiver import numbered
 
-HEADER = ("G21", "G90", "M83", "G92 E0")
 SEGMENT = re.compile(r"G1 X\d{3}\.\d{3} Y\d{3}\.\d{3} E\.\d{5}")
 SEGMENT_BYTES = re.compile(SEGMENT.pattern.encode())
 
@@ -22,7 +21,7 @@ def segments(count: int) -> Iterator[str]:
 
 def text(count: int) -> str:
     """A whole file of ``count`` segments."""
-    return "\n".join((*HEADER, *segments(count), ""))
+    return "".join(f"{line}\n" for line in segments(count))
 
 
 def digest(count: int) -> str:
@@ -38,6 +37,5 @@ def wire_seconds(count: int, baud: int) -> float:
 
     A host that needs more bytes for the same lines is measured against this limit too.
     """
-    first = len(HEADER) + 1
-    frames = [len(numbered(first + i, line)) for i, line in enumerate(segments(count))]
+    frames = [len(numbered(number, line)) for number, line in enumerate(segments(count), 1)]
     return sum(frames[1:]) * 10 / baud

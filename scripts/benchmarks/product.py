@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Product:
         await self.client.start(api.StartJob(path=str(path), key=secrets.token_hex(4)))
         return await self._wait(lambda seen: bool(seen.job and seen.job.state.ended), limit)
 
-    async def _wait(self, condition, limit: float) -> api.Snapshot:  # type: ignore[no-untyped-def]
+    async def _wait(self, condition: Callable[[api.Snapshot], bool], limit: float) -> api.Snapshot:
         seen: api.Snapshot | None = None
         try:
             async with asyncio.timeout(limit):

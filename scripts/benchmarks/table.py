@@ -19,9 +19,9 @@ class Row:
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print a small table."""
     wide = max(len(row.what) for row in rows)
-    deep = max(len(row.value) for row in rows)
+    deep = max((len(row.value) for row in rows if row.target), default=0)
     print(f"\n{title}")
     for row in rows:
         verdict = {None: "", True: "reached", False: "MISSED"}[row.reached]
         target = f"  target {row.target}: {verdict}" if row.target else ""
-        print(f"  {row.what:<{wide}}  {row.value:>{deep}}{target}", flush=True)
+        print(f"  {row.what:<{wide}}  {row.value:<{deep if target else 0}}{target}", flush=True)
