@@ -1,9 +1,14 @@
-"""Command prefixes that keep a child process humble: priority, memory, and its parent's fate."""
+"""Child processes that stay humble while they live and leave nothing behind when they end."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import shutil
-from collections.abc import Sequence
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 def limited(
@@ -27,3 +32,52 @@ def limited(
     ]
     prefix = [word for words in wrappers if words and shutil.which(words[0]) for word in words]
     return [*prefix, *command]
+
+
+async def start(
+    command: Sequence[str],
+    *,
+    stdin: int = asyncio.subprocess.DEVNULL,
+    stdout: int = asyncio.subprocess.DEVNULL,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> asyncio.subprocess.Process:
+    """Start ``command`` as the leader of its own process group, stderr being a pipe.
+
+    Raises OSError. When cancelled half-way the child does not outlive the cancellation, nor
+    do its children; asyncio itself would kill the child alone.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await kill_group(await starting)
+        raise
+
+
+async def kill_group(process: asyncio.subprocess.Process, patience: float = 5.0) -> bool:
+    """Kill a child of :func:`start` with its own children; whether it ended in time.
+
+    Camera and codec drivers can leave a killed process stuck in the kernel, so the wait is
+    bounded by ``patience`` seconds.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    try:
+        async with asyncio.timeout(patience):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True

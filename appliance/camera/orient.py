@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from appliance.errors import CameraError
 
@@ -17,6 +17,8 @@ ROTATE_90 = 4  # counter-clockwise, always last
 
 QUALITY = 90
 _EXIF_ORIENTATION = 0x0112
+UNREADABLE = (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError)
+"""What Pillow raises for pictures that are broken, or larger than any camera's."""
 
 # Each of the eight is a single pass over the pixels.
 _OPERATIONS = {
@@ -46,7 +48,7 @@ def upright(jpeg: bytes, transform: int) -> bytes:
             if transform:
                 turned = turned.transpose(_OPERATIONS[transform])
             return encode(turned)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+    except UNREADABLE as error:
         raise CameraError(
             f"The camera sent a picture that cannot be read ({error}).", short="Bad picture"
         ) from error

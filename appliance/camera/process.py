@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 from collections.abc import Sequence
 
 import msgspec
 
-from appliance.camera import framing, jpeg
+from appliance.camera import child, framing, jpeg
 from appliance.camera.driver import Scene
 from appliance.camera.framing import Frame, FramingError, Kind
 from appliance.errors import CameraError
@@ -45,12 +43,8 @@ class WorkerProcess:
         It gets a process group of its own, so that it dies with its own children.
         """
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
+            process = await child.start(
+                command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
         except OSError as error:
             raise CameraError(f"The camera worker cannot be started ({error}).") from error
@@ -61,7 +55,7 @@ class WorkerProcess:
         except TimeoutError:
             await worker.kill()
             raise CameraError(
-                f"The camera did not open within {timeout:.0f} s. Check its cable.",
+                f"The camera did not open within {timeout:g} s. Check its cable.",
                 short="Camera hangs",
             ) from None
         except BaseException:
@@ -95,7 +89,7 @@ class WorkerProcess:
                 return await answer
         except TimeoutError:
             raise CameraError(
-                f"The camera gave no picture within {timeout:.0f} s; it is started again.",
+                f"The camera gave no picture within {timeout:g} s; it is started again.",
                 short="Camera hangs",
             ) from None
         finally:
@@ -113,18 +107,24 @@ class WorkerProcess:
 
     async def kill(self) -> None:
         """End it and its children at once."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if not await child.kill_group(self._process, REAP_TIME):
+            log.error("Camera worker %d is stuck in the kernel and cannot be ended.", self.pid)
+        await self._drain()
+        self._break(CameraError("The camera worker was ended."))
+
+    async def _drain(self) -> None:
+        """Read the pipes to their ends, so that asyncio closes them; they are soon there."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.close()
         try:
             async with asyncio.timeout(REAP_TIME):
-                await self._process.wait()
+                await asyncio.gather(*self._tasks)
+                while await stdout.read(_READ_SIZE):
+                    pass
         except TimeoutError:
-            log.error("Camera worker %d is stuck in the kernel and cannot be ended.", self.pid)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._break(CameraError("The camera worker was ended."))
+            log.error("Something still holds the pipes of camera worker %d.", self.pid)
 
     async def _read_frames(self) -> None:
         stdout = self._process.stdout

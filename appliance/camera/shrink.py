@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from appliance.camera import orient
 from appliance.errors import CameraError
@@ -26,7 +26,7 @@ def shrink(jpeg: bytes, max_size: int) -> bytes:
     try:
         with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+    except orient.UNREADABLE as error:
         raise CameraError(f"The picture cannot be read ({error}).", short="Bad picture") from error
     while True:
         for quality in QUALITIES:

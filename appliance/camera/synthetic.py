@@ -6,6 +6,7 @@ time of day, and the caption says that the picture is simulated. Only the worker
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 
@@ -142,7 +143,7 @@ class Caption:
         room = right - left - 36
         taken = self._write(readings, right - 18, top + 13, 19, _GREY, anchor="ra")
         state = scene.state[:1].upper() + scene.state[1:] or "Idle"
-        title = f"{scene.name} · {state}" if scene.name else state
+        title = f"{state} · {_plain(scene.name)}" if scene.name else state
         self._write(title, left + 18, top + 11, 22, _WHITE, room=room - taken - 24)
         percent = _percent(scene)
         if percent is None:
@@ -205,6 +206,13 @@ def _percent(scene: Scene) -> float | None:
     if scene.percent is None or not scene.name:
         return None
     return min(100.0, max(0.0, scene.percent))
+
+
+def _plain(text: str) -> str:
+    """``text`` in the letters of Pillow's built-in font: no accents, nothing beyond ASCII."""
+    letters = unicodedata.normalize("NFKD", text)
+    letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in letters)
 
 
 def _readings(scene: Scene) -> str:

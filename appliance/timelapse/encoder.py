@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import re
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from appliance.camera.child import limited
+from appliance.camera import child
 from appliance.errors import EncoderError
 from appliance.store import sync_folder
 from appliance.timelapse import pipeline
@@ -32,7 +31,6 @@ MEMORY_LIMIT = 1536 * 1024 * 1024
 TRIES = 5  # encodings until the video fits; each is smaller by a known factor
 HARDWARE_SHARE = 0.4  # of the time limit; the rest is left for x264
 _TAIL = 4000  # bytes of the child's messages that are kept
-_REAP_TIME = 5.0  # seconds; a killed hardware encoder can be stuck in the kernel
 
 _PACKAGES = {
     "x264enc": "gstreamer1.0-plugins-ugly",
@@ -152,7 +150,7 @@ class _Run:
     async def encode(self, encoding: Encoding) -> Path:
         """One run of gst-launch. Raises EncoderError; the child is gone afterwards."""
         (self.folder / pipeline.OUTPUT).unlink(missing_ok=True)
-        command = limited(
+        command = child.limited(
             [self.program, *pipeline.arguments(encoding)],
             nice=NICE,
             idle_io=True,
@@ -163,7 +161,7 @@ class _Run:
         status, tail = await _run(command, self.folder, allowed)
         if status is None:
             raise EncoderError(
-                f"The encoder took longer than {self.time_limit:.0f} s.",
+                f"The encoder took longer than {self.time_limit:g} s.",
                 short="Video too slow",
             )
         if status:
@@ -176,15 +174,7 @@ class _Run:
 
 async def _run(command: list[str], folder: Path, allowed: float) -> tuple[int | None, str]:
     """(exit status, or None when ``allowed`` seconds were not enough; the end of its output)."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env={**os.environ, "LC_ALL": "C"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # a group of its own, to be killed with all its children
-    )
+    process = await child.start(command, folder=folder, environment={**os.environ, "LC_ALL": "C"})
     tail = bytearray()
     try:
         async with asyncio.timeout(max(0.0, allowed)):
@@ -197,17 +187,8 @@ async def _run(command: list[str], folder: Path, allowed: float) -> tuple[int | 
         log.warning("The encoder was killed: %s", tail.decode(errors="replace").strip())
         return None, ""
     finally:
-        await _kill(process)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_REAP_TIME):
-            await process.wait()
+        if not await child.kill_group(process):
+            log.error("Encoder %d is stuck in the kernel and cannot be ended.", process.pid)
 
 
 def _reason(status: int, tail: str) -> str:

@@ -73,3 +73,11 @@ async def test_a_picture_with_a_broken_inside_is_a_sentence() -> None:
 async def test_what_can_never_fit_is_said(corners: Callable[[int, int], bytes]) -> None:
     with pytest.raises(CameraError, match="No picture fits into 100 bytes"):
         await snapshot.fit(corners(64, 48), 100)
+
+
+async def test_a_header_that_claims_to_be_gigantic_does_no_harm() -> None:
+    picture = bytearray(noise(320, 240))
+    header = picture.index(b"\xff\xc0")
+    picture[header + 5 : header + 9] = b"\xff\xff\xff\xff"
+    with pytest.raises(CameraError, match="cannot be read"):
+        await snapshot.fit(bytes(picture), 2000)

@@ -6,7 +6,9 @@ import json
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Callable
+import select
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -205,10 +207,19 @@ async def test_a_missing_element_says_which_package(
         await encode(make_frames(3), output, None, PLENTY, gst_launch=fake)
 
 
-async def started(fifo: Path) -> AsyncIterator[int]:
-    """The process ids that the fake encoder writes into ``fifo``."""
-    for line in (await asyncio.to_thread(fifo.read_text)).split():
-        yield int(line)
+async def started(fifo: Path) -> list[int]:
+    """Handles of the processes whose ids the fake encoder writes into ``fifo``."""
+    text = await asyncio.to_thread(fifo.read_text)
+    return [os.pidfd_open(int(pid)) for pid in text.split()]
+
+
+async def ended(processes: list[int]) -> bool:
+    """Whether all of them end; those that were killed may need a moment for it."""
+    for process in processes:
+        if not (await asyncio.to_thread(select.select, [process], [], [], 30))[0]:
+            return False
+        os.close(process)
+    return True
 
 
 HANGING = "sleep 1000 & echo $$ $! > {fifo}; trap '' TERM; wait"
@@ -221,24 +232,16 @@ def fifo(tmp_path: Path) -> Path:
     return path
 
 
-def alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 async def test_an_encoder_that_hangs_is_killed_with_its_children(
     make_frames: MakeFrames, output: Path, tmp_path: Path, fifo: Path
 ) -> None:
     fake = script(tmp_path, HANGING.format(fifo=fifo))
     task = asyncio.create_task(encode(make_frames(3), output, None, 1.0, gst_launch=fake))
-    processes = [pid async for pid in started(fifo)]
+    processes = await started(fifo)
     with pytest.raises(EncoderError, match="took longer than 1 s"):
         await task
     assert len(processes) == 2
-    assert not any(map(alive, processes))
+    assert await ended(processes)
     assert left_behind(output) == []
 
 
@@ -247,12 +250,35 @@ async def test_cancelling_kills_the_encoder_with_its_children(
 ) -> None:
     fake = script(tmp_path, HANGING.format(fifo=fifo))
     task = asyncio.create_task(encode(make_frames(3), output, None, PLENTY, gst_launch=fake))
-    processes = [pid async for pid in started(fifo)]
+    processes = await started(fifo)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not any(map(alive, processes))
+    assert await ended(processes)
     assert left_behind(output) == []
+
+
+AGENT = """
+import asyncio, sys
+from pathlib import Path
+from appliance.timelapse.encoder import encode
+frames = sorted(Path(sys.argv[1]).iterdir())
+asyncio.run(encode(frames, Path(sys.argv[2]), None, 600, gst_launch=sys.argv[3]))
+"""
+
+
+async def test_an_agent_that_is_killed_takes_its_encoder_along(
+    make_frames: MakeFrames, output: Path, tmp_path: Path, fifo: Path
+) -> None:
+    fake = script(tmp_path, f"echo $$ > {fifo}; exec sleep 1000")
+    frames = make_frames(3)[0].parent
+    agent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", AGENT, str(frames), str(output), fake
+    )
+    encoder = await started(fifo)
+    agent.kill()
+    await agent.wait()
+    assert await ended(encoder)
 
 
 async def test_the_child_is_humble(make_frames: MakeFrames, output: Path, tmp_path: Path) -> None:
