@@ -188,13 +188,13 @@ def _percent(fields: Mapping[str, Any]) -> float | None:
 
 
 def _left(elapsed: float | None, estimated: float | None, percent: float | None) -> float | None:
-    """Seconds to go: from the estimate, else from what the part done so far took."""
+    """Seconds to go: the estimate's share, else from what the part done so far took."""
     if percent is None or elapsed is None:
         return None
     if percent >= 100:
         return 0
-    if estimated and estimated > elapsed:
-        return estimated - elapsed
+    if estimated:
+        return round(estimated * (100 - percent) / 100)
     return elapsed * (100 - percent) / percent if percent >= 1 else None
 
 

@@ -73,7 +73,7 @@ def test_a_print_in_numbers(state: CloudState) -> None:
     state.report(SERIAL, fields, 1.0)
     status = shown(state)["status"]
     assert (status["name"], status["jobName"]) == ("Printing", "cube.gcode")
-    assert (status["percent"], status["elapsed"], status["left"]) == (25.0, 100, 400)
+    assert (status["percent"], status["elapsed"], status["left"]) == (25.0, 100, 375)
     assert status["message"] == "Filament runs low."
     assert [heater["target"] for heater in status["temperatures"]] == [210.0, 0.0]
 
