@@ -308,7 +308,6 @@ class PrintJob:
     def _pausing(self) -> Script:
         yield None
         yield "M400"  # until the last move is done
-        yield None
         yield "M114"
         memory = parking.remember(self.tracker.state(), (yield None))
         self._pause = Pause(memory, self.tracker, self._settings, lambda: self.heaters)
@@ -371,7 +370,6 @@ class PrintJob:
         self._runner.run(self._resuming())
 
     def _stop(self, state: JobState, reason: str) -> None:
-        self._line = None
         self._reason = reason
         self._kind = None
         self._become(state)

@@ -219,7 +219,45 @@ def test_a_resume_during_the_parking_waits_for_its_end() -> None:
         bench.job.resume(bench.now)
     bench.run()
     assert bench.state() is JobState.COMPLETED
+    assert bench.out.index("G1 X1 Y200 F6000") < bench.out.index("G1 X30 Y10 F6000")
     assert [line for line in bench.out if line in MOVES.splitlines()] == MOVES.splitlines()
+
+
+def test_a_pause_takes_back_the_resume_that_waits_for_the_parking() -> None:
+    bench = Bench()
+    bench.run_lines(27)
+    bench.job.pause(PauseKind.PAUSE, bench.now)
+    bench.run(lambda: bench.out[-1] == "M83")
+    bench.job.resume(bench.now)
+    bench.job.pause(PauseKind.PAUSE, bench.now)
+    bench.run()
+    assert bench.state() is JobState.PAUSED
+
+
+def test_a_pause_during_the_resume_parks_again() -> None:
+    bench = parked()
+    bench.job.resume(bench.now)
+    bench.run(lambda: bench.out[-1].startswith("G92 E"))
+    went_out = bench.new(lambda: bench.job.pause(PauseKind.PAUSE, bench.now))
+    assert bench.state() is JobState.PAUSED
+    assert went_out[-5:] == [
+        "M83", "G1 E-2 F2100", "G1 Z5.3 F600", "G1 X1 Y200 F6000", "M84 S0",
+    ]  # fmt: skip
+
+
+def test_own_moves_are_in_millimetres_whatever_the_file_uses() -> None:
+    bench = Bench("G28\nG20\nG91\nG1 X1 Y1 Z0.1 F60\nG1 X1\nG1 X1\n")
+    bench.m114 = "X:25.40 Y:25.40 Z:2.54 E:0.00"
+    bench.run_lines(4)
+    bench.job.pause(PauseKind.PAUSE, bench.now)
+    bench.run_to(JobState.PAUSED)
+    assert bench.out[-6:-3] == ["G21", "G90", "M83"]
+    assert bench.out[-3:] == ["G1 Z7.54 F600", "G1 X1 Y200 F6000", "M84 S0"]
+    bench.job.resume(bench.now)
+    bench.run_lines(5)
+    assert bench.out[-6:] == ["M84 S120", "G1 F1524", "G20", "G91", "M83", "G1 X1"]
+    went_out = bench.new(lambda: bench.job.cancel(bench.now))
+    assert went_out[-5:] == ["G21", "G91", "G1 Z5 F600", "G90", "M84"]
 
 
 def test_a_head_that_was_never_homed_is_not_moved() -> None:
