@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from appliance.errors import PrinterError
@@ -111,6 +111,13 @@ def checked(lines: Sequence[str]) -> list[str]:
         if line:
             kept.append(line)
     return kept
+
+
+def further_off(heaters: Iterable[str]) -> list[str]:
+    """What SAFE leaves on of these heaters (cloud names): any tool may be the one in use."""
+    tools = sorted(name for name in heaters if name.startswith("tool"))
+    further = [f"M104 {name.replace('tool', 'T')} S0" for name in tools if len(tools) > 1]
+    return [*further, *(["M141 S0"] if "chamber" in heaters else [])]
 
 
 def heater_commands(

@@ -16,7 +16,7 @@ from typing import Protocol
 from appliance.config import PrinterSettings
 from appliance.errors import ApplianceError, PrinterError, StorageError
 from appliance.printer import api, events
-from appliance.printer.console import SAFE, Console, checked, heater_commands
+from appliance.printer.console import SAFE, Console, checked, further_off, heater_commands
 from appliance.printer.detect import Found, Remembered
 from appliance.printer.link import OnData, OnLost
 from appliance.printer.printing import Printing
@@ -92,9 +92,11 @@ class Engine:
                 await self._pause()
                 continue
             self._begin(connection)
-            await self._lost.wait()
-            connection.link.close()
-            self._connection = self._marlin = None
+            try:
+                await self._lost.wait()
+            finally:
+                connection.link.close()
+                self._connection = self._marlin = None
             await self._pause()
 
     async def stop(self) -> None:
@@ -110,7 +112,7 @@ class Engine:
             if self._printing.waits:
                 self._send_now("M108")
         elif any(heater.target for heater in self._heaters.values()):
-            self._console.post(SAFE)
+            self._console.post([*further_off(self._heaters), *SAFE])
         self._flow()
         try:
             async with asyncio.timeout(STOP_LIMIT):
@@ -338,8 +340,10 @@ class Engine:
             self._alarm = loop.call_later(max(0.0, due - time.monotonic()), self._ring)
 
     def _at_rest(self) -> bool:
-        quiet = self._marlin is None or self._marlin.quiet
-        return quiet and not self._console.busy and not self._printing.busy
+        marlin = self._marlin
+        if marlin is None or marlin.state is not api.LinkState.READY:
+            return True  # nothing more can be done
+        return marlin.quiet and not self._console.busy and not self._printing.busy
 
     # --- what the printer says --------------------------------------------------------------
 
@@ -352,6 +356,7 @@ class Engine:
             case events.Temperatures(heaters):
                 self._heaters = heaters
                 self._printing.note_printer(heaters, self._marlin.resends if self._marlin else 0)
+                self._cool_further()
             case events.Busy():
                 pass
             case events.Text(line):
@@ -373,7 +378,13 @@ class Engine:
         if self._printing.left_hot:
             # A print ended without a chance to switch off: this is the first one.
             self._console.post(SAFE)
+
+    def _cool_further(self) -> None:
+        """After SAFE, once it is known which heaters there are."""
+        if self._printing.left_hot:
             self._printing.left_hot = False
+            if not self._printing.running:
+                self._console.post(further_off(self._heaters))
 
     def _on_text(self, line: str) -> None:
         log.debug("printer: %s", line)

@@ -55,7 +55,7 @@ class Printing:
         self._preparing = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._closed = threading.Event()  # tells a first reading to give up
-        self._kept: tuple[str, api.JobState] | None = None
+        self._kept: api.JobState | None = None  # the state that the record has
         self._forgotten = ""
 
     # --- the beginning --------------------------------------------------------------------
@@ -168,7 +168,7 @@ class Printing:
     def keep_record(self, now: float) -> None:
         """Write the record when the state has changed since."""
         job = self._job
-        if job is not None and self._kept != (self._key(), job.state):
+        if job is not None and job.state is not self._kept:
             self._keep(now)
 
     # --- what people want ---------------------------------------------------------------------
@@ -232,15 +232,11 @@ class Printing:
             raise JobRefused("Nothing is being printed.")
         return self._job
 
-    def _key(self) -> str:
-        view = self.view(time.monotonic())
-        return view.key if view else ""
-
     def _keep(self, now: float) -> None:
         view = self.view(now)
         if view is None:
             return
-        self._kept = (view.key, view.state)
+        self._kept = view.state
         try:
             self._record.save(view)
         except StorageError as error:
@@ -255,9 +251,10 @@ class Printing:
 
     def _interrupted(self, job: api.Job | None) -> api.Job | None:
         """The record of a print that this daemon's last life did not end, as failed."""
+        # One that failed may have done so with the cable pulled out.
+        self.left_hot = job is not None and job.state is not api.JobState.COMPLETED
         if job is None or job.state.ended:
             return job
-        self.left_hot = True
         failed = msgspec.structs.replace(
             job,
             state=api.JobState.FAILED,
