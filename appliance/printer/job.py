@@ -36,7 +36,8 @@ CHANGE_FILAMENT = "Change the filament, then press resume."
 PRINTER_WAITS = "The printer waits for a change of filament; change it, then press resume."
 NOZZLE_OFF = "The nozzle is off; it is heated again when the print is resumed."
 NOT_PARKED = "The head stays over the print, because it was not homed in this print."
-_WAITS = re.compile(r"M0*(?:109|190|191|0|1|226|600)(?!\d)")
+_HEATS = re.compile(r"M0*(?:109|190|191)(?!\d)")
+_ASKS = re.compile(r"M0*(?:0|1|226|600)(?!\d)")
 
 
 class PrintJob:
@@ -141,8 +142,19 @@ class PrintJob:
 
     @property
     def waits(self) -> bool:
-        """A sent command may be waiting for heat or for a person; M108 would end that."""
-        return self.firmware_waits or any(map(_WAITS.match, self._outstanding.values()))
+        """A sent command may be waiting for heat or for a person; for a cancel, M108 ends that."""
+        sent = self._outstanding.values()
+        return self.firmware_waits or any(_HEATS.match(c) or _ASKS.match(c) for c in sent)
+
+    @property
+    def waits_for_person(self) -> bool:
+        """The printer may be waiting for a person: at a resume, M876 S1 or M108 ends that.
+
+        Never so while it heats: M108 would let the print go on with a cold nozzle.
+        """
+        sent = self._outstanding.values()
+        heats = any(map(_HEATS.match, sent))
+        return not heats and (self.firmware_waits or any(map(_ASKS.match, sent)))
 
     @property
     def done(self) -> bool:
@@ -177,7 +189,7 @@ class PrintJob:
         JobRefused when it is not paused, or the firmware takes neither.
         """
         self._now = now
-        if self.firmware_waits:
+        if self.firmware_waits or (self.state is JobState.PRINTING and self.waits_for_person):
             self._kind_wanted = None
             if not self._can_interrupt:
                 raise JobRefused(

@@ -201,6 +201,7 @@ def test_a_pause_while_the_printer_heats_can_be_taken_back() -> None:
     assert bench.send() == "M109 S210"
     bench.job.pause(PauseKind.PAUSE, bench.now)
     assert bench.job.waits
+    assert not bench.job.waits_for_person, "M108 would let it print with a cold nozzle"
     assert bench.job.peek(bench.now) is None
     with pytest.raises(JobRefused, match="being paused"):
         bench.job.pause(PauseKind.PAUSE, bench.now)
@@ -422,7 +423,7 @@ def test_the_firmwares_own_pause() -> None:
     with pytest.raises(JobRefused, match="itself"):
         bench.job.pause(PauseKind.PAUSE, bench.now)
     bench.job.resume(bench.now)
-    assert bench.job.waits, "M108 is the owner's to send"
+    assert bench.job.waits_for_person, "M876 S1 or M108 is the owner's to send"
     bench.answer()  # M600 is over
     assert bench.state() is JobState.PRINTING
     assert bench.new(lambda: None) == ["G1 X1", "M400"]
@@ -436,6 +437,16 @@ def test_the_firmwares_own_pause_without_a_way_to_end_it() -> None:
         bench.job.resume(bench.now)
     bench.job.note_firmware_resume(bench.now)
     assert bench.state() is JobState.PRINTING
+
+
+def test_resume_answers_an_m0_of_which_the_firmware_told_nothing() -> None:
+    bench = Bench("G28\nM0 Insert the magnet\nG1 X1\n")
+    bench.run_lines(1)
+    with pytest.raises(JobRefused, match="it is printing"):
+        bench.job.resume(bench.now)
+    bench.send()
+    bench.job.resume(bench.now)
+    assert bench.job.waits_for_person
 
 
 def test_a_pause_asked_for_before_the_firmware_paused_is_kept() -> None:
