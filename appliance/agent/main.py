@@ -36,6 +36,7 @@ from appliance.cloud.outbox_sender import OutboxSender
 from appliance.cloud.reconnect import Backoff
 from appliance.cloud.uploads import Uploader
 from appliance.config import Settings
+from appliance.host.memory import keep_small
 from appliance.host.network import local_ip, mac_address
 from appliance.host.power import SystemPower
 from appliance.host.systemd import notifier
@@ -63,7 +64,7 @@ async def run(settings: Settings) -> None:
         parts = await _build(settings, stack, stop.set)
         notify.ready("The agent is running.")
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in (*parts, notify.watchdog())]
+            tasks = [group.create_task(part) for part in (*parts, notify.watchdog(), keep_small())]
             await stop.wait()
             notify.stopping()
             for task in tasks:

@@ -8,6 +8,7 @@ import signal
 
 from appliance import ipc
 from appliance.config import Settings
+from appliance.host.memory import keep_small
 from appliance.host.systemd import notifier
 from appliance.printer import api
 from appliance.printer.detect import Detector, Remembered
@@ -36,7 +37,8 @@ async def run(settings: Settings) -> None:
     try:
         notify.ready("The printer service is running.")
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(engine.run()), group.create_task(notify.watchdog())]
+            parts = (engine.run(), notify.watchdog(), keep_small())
+            tasks = [group.create_task(part) for part in parts]
             await stop.wait()
             notify.stopping()
             await engine.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from appliance.errors import ApplianceError
 from appliance.printer import api
 from appliance.printer.client import PrinterClient, PrinterUnreachable
+from appliance.supervisor import LEAN
 
 READY_LIMIT = 60.0  # seconds until the printer was found
 POLL = 0.25
@@ -95,7 +96,7 @@ async def product(
 async def _daemon(config: Path, folder: Path, name: str) -> AsyncIterator[int]:
     with (folder / f"{name}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "appliance", "--config", str(config), name),
+            *(sys.executable, *LEAN, "-m", "appliance", "--config", str(config), name),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
