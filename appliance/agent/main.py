@@ -22,6 +22,7 @@ from appliance.agent.identity import IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.local import LocalJobs
 from appliance.agent.membership import Membership
+from appliance.agent.photographer import Photographer
 from appliance.agent.pictures import Pictures
 from appliance.agent.presence import Presence
 from appliance.agent.printer_watch import PrinterWatch
@@ -78,6 +79,7 @@ async def _build(
     state = AgentState()
     camera = Camera(settings.camera)
     stack.push_async_callback(camera.close)
+    photographer = Photographer(state, camera)
     membership, client = await join_cloud(settings, state, camera=camera.available)
     delivery = Delivery(client, membership)
     printer = await stack.enter_async_context(PrinterClient(settings.printer_socket))
@@ -85,7 +87,7 @@ async def _build(
     uploader = Uploader(http, delivery.request_slot)
     outbox = Outbox(settings.state_folder / "outbox")
     frames = settings.state_folder / "frames"
-    timelapse = Timelapse(frames, settings.timelapse, outbox, delivery.video_limit)
+    timelapse = Timelapse(frames, settings.timelapse, photographer, outbox, delivery.video_limit)
     fetch = Fetcher(http, settings.cloud.max_download)
     jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, outbox)
     custom = CustomCommands(settings.commands, printer, SystemPower(), restart)
@@ -95,7 +97,7 @@ async def _build(
     acts = Acts(state, membership, client, jobs, printer, outbox, camera)
     runner = await ipc.serve(AgentService(acts).app(), agent_socket(settings))
     stack.push_async_callback(runner.cleanup)
-    pictures = Pictures(state, settings.cloud, camera, uploader, timelapse)
+    pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
     interval = settings.cloud.status_interval
     reporter = Reporter(state, interval, client.send, membership.serial_number, jobs.announced)
     sender = OutboxSender(outbox, delivery.send_report, VideoSender(uploader), client.wait_online)

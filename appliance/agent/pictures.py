@@ -11,10 +11,9 @@ import asyncio
 import logging
 import time
 
+from appliance.agent.photographer import Photographer
 from appliance.agent.state import AgentState
 from appliance.agent.video import Timelapse
-from appliance.camera.camera import Camera
-from appliance.camera.driver import Scene
 from appliance.camera.snapshot import fit
 from appliance.cloud.uploads import Uploader
 from appliance.config import CloudSettings
@@ -36,13 +35,13 @@ class Pictures:
         self,
         state: AgentState,
         settings: CloudSettings,
-        camera: Camera,
+        photographer: Photographer,
         uploader: Uploader,
         timelapse: Timelapse,
     ) -> None:
         self._state = state
         self._settings = settings
-        self._camera = camera
+        self._photographer = photographer
         self._uploader = uploader
         self._timelapse = timelapse
         self._complained_at = -COMPLAINT_PAUSE
@@ -51,7 +50,7 @@ class Pictures:
         """Send pictures to the cloud for ever, at the interval of what is going on."""
         while True:
             job = _printing(self._state)
-            if self._state.online and self._camera.available:
+            if self._state.online and self._photographer.available:
                 await self._upload_one(job)
             await self._until_next(job)
 
@@ -62,21 +61,21 @@ class Pictures:
             if job is None or not self._moving():
                 await self._state.revision.wait_beyond(self._state.revision.number)
                 continue
-            if self._camera.available and self._timelapse.wants_frame(job, time.time()):
+            if self._photographer.available and self._timelapse.wants_frame(job, time.time()):
                 await self._record_one(job)
             await asyncio.sleep(FRAME_CHECK)
 
     async def _upload_one(self, job: CloudJob | None) -> None:
         kind = UploadType.PRINTING if job else UploadType.IDLE
         try:
-            picture = await self._camera.capture(self._scene())
+            picture = await self._photographer.picture()
             await self._uploader.upload(kind, job.job_id if job else None, picture, fit)
         except ApplianceError as error:
             self._complain(error)
 
     async def _record_one(self, job: CloudJob) -> None:
         try:
-            frame = await self._camera.capture(self._scene())
+            frame = await self._photographer.picture()
             await self._timelapse.add(job, frame, time.time())
         except ApplianceError as error:
             self._complain(error)
@@ -100,21 +99,6 @@ class Pictures:
     def _moving(self) -> bool:
         printed = self._state.snapshot.job if self._state.snapshot else None
         return printed is not None and printed.state is api.JobState.PRINTING
-
-    def _scene(self) -> Scene:
-        """What the synthetic camera draws; a real one ignores it."""
-        snapshot = self._state.snapshot
-        printed = snapshot.job if snapshot else None
-        heaters = snapshot.heaters if snapshot else {}
-        tool, bed = heaters.get("tool0"), heaters.get("bed")
-        return Scene(
-            percent=printed.percent if printed else None,
-            name=printed.name if printed else "",
-            state=printed.state.value.capitalize() if printed else "Idle",
-            tool=tool.actual if tool else None,
-            bed=bed.actual if bed else None,
-            elapsed=printed.print_seconds if printed else None,
-        )
 
     def _complain(self, error: ApplianceError) -> None:
         now = time.monotonic()

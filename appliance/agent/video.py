@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from appliance.agent.photographer import Photographer
 from appliance.cloud.outbox import Outbox
 from appliance.config import TimelapseSettings
-from appliance.errors import ApplianceError, CloudError
+from appliance.errors import ApplianceError, CameraError, CloudError
 from appliance.polar.job import CloudJob
 from appliance.timelapse.encoder import encode
 from appliance.timelapse.frames import FrameStore
@@ -28,10 +30,16 @@ class Timelapse:
     """Frames lie in ``folder``/KEY, so that a job never sees those of another."""
 
     def __init__(
-        self, folder: Path, settings: TimelapseSettings, outbox: Outbox, size_limit: SizeLimit
+        self,
+        folder: Path,
+        settings: TimelapseSettings,
+        photographer: Photographer,
+        outbox: Outbox,
+        size_limit: SizeLimit,
     ) -> None:
         self._folder = folder
         self._settings = settings
+        self._photographer = photographer
         self._outbox = outbox
         self._size_limit = size_limit
         self._store: FrameStore | None = None
@@ -41,13 +49,17 @@ class Timelapse:
         """Whether a frame is due; ``now`` in Unix seconds."""
         return self._frames(job).wanted(now)
 
-    async def add(self, job: CloudJob, frame: bytes, now: float) -> None:
-        """Keep ``frame`` (an upright JPEG); a full disk is reported at the end of the job."""
-        await asyncio.to_thread(self._frames(job).add, frame, now)
+    async def add(self, job: CloudJob, frame: bytes, now: float, *, last: bool = False) -> None:
+        """Keep ``frame`` (an upright JPEG), the ``last`` one at any time.
+
+        A full disk is reported at the end of the job.
+        """
+        await asyncio.to_thread(self._frames(job).add, frame, now, last=last)
 
     async def finish(self, job: CloudJob) -> str:
         """Make the video and put it into the outbox; returns why there is none, or ''."""
         store = self._frames(job)
+        await self._finale(job)
         frames = store.frames()
         if len(frames) < FEWEST:
             return store.problem or "There is no time-lapse: the camera gave no pictures."
@@ -64,6 +76,14 @@ class Timelapse:
         except ApplianceError as error:
             return error.long
         return ""
+
+    async def _finale(self, job: CloudJob) -> None:
+        """The finished object ends the video."""
+        if self._photographer.available:
+            try:
+                await self.add(job, await self._photographer.picture(), time.time(), last=True)
+            except CameraError as error:
+                log.info("the video ends without a last picture: %s", error.long)
 
     def drop(self) -> None:
         """Forget all frames; the video, if any, is in the outbox."""
