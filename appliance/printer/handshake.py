@@ -87,15 +87,18 @@ class Handshake:
         else:
             self._let_finish(now)
 
-    def text(self, line: str, now: float) -> None:
-        """Any other line."""
+    def text(self, line: str, now: float) -> bool:
+        """Any other line; True when it is part of the introduction."""
+        self._let_finish(now)
         if pair := parser.capability(line):
             self._capabilities[pair[0]] = pair[1]
         elif "FIRMWARE_NAME:" in line:
             fields = parser.firmware_fields(line[line.index("FIRMWARE_NAME:") :])
             self._name = fields["FIRMWARE_NAME"]
             self._machine = fields.get("MACHINE_TYPE", "")
-        self._let_finish(now)
+        else:
+            return False
+        return True
 
     def _advance(self, phase: _Phase, now: float) -> None:
         """After more than one try, answers to the earlier ones may still be on their way."""

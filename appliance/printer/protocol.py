@@ -91,8 +91,8 @@ class Marlin:
         self._exact = False  # ADVANCED_OK: `ok` tells the number
         self._recovery = Recovery(self._baud, self._rx_buffer)
         self._confirmations = 0
-        self._probed_at = -inf
-        self._told = ("", 0, -inf)  # the last `ok T:`, the lines written then, when
+        self._told_since_probe = False
+        self._told = ("", 0)  # the last `ok T:`, the lines written then
         self._reports = False  # M155 is on, and heard
         self._poll_at = inf
 
@@ -275,12 +275,11 @@ class Marlin:
     def _tick_ready(self, now: float) -> None:
         recovery = self._recovery
         if recovery.rest_until is not None:
-            if now < recovery.rest_until:
+            if not recovery.rested(now):
                 return
-            recovery.rest_until = None
             if recovery.doubt:
                 self._probe(now)
-            elif self._told[2] > self._probed_at and self._stream.only_queries_awaited():
+            elif self._told_since_probe and self._stream.only_queries_awaited():
                 self._stream.forget_awaited()  # the answers to the earlier ones were lost
         elif self._waiting:
             self._mind_silence(now)
@@ -311,7 +310,7 @@ class Marlin:
 
     def _probe(self, now: float) -> None:
         self._recovery.probed()
-        self._probed_at = now
+        self._told_since_probe = False
         self._patience.probed(now)
         self._stream.probe(self._out)
 
@@ -352,8 +351,8 @@ class Marlin:
             case parser.LineError() | parser.ResendRequest():
                 self._handshake.begin_again(now)
             case parser.Other():
-                self._handshake.text(answer.text, now)
-                self._events.append(Text(answer.text))
+                if not self._handshake.text(answer.text, now):
+                    self._events.append(Text(answer.text))
 
     def _line_of_talk(self, answer: parser.Answer, now: float) -> None:
         if isinstance(answer, parser.Ok) and answer.joined:
@@ -429,9 +428,10 @@ class Marlin:
         """``ok T:``: the answer to an M105, the proof of all before it."""
         stream = self._stream
         self._recovery.absorb = False
-        if self._told[:2] == (text, stream.written_lines):
+        if self._told == (text, stream.written_lines):
             return  # the same once more, though nothing was asked: doubled on the way
-        self._told = (text, stream.written_lines, now)
+        self._told = (text, stream.written_lines)
+        self._told_since_probe = True
         self._patience.answered(now, waited=True)
         if self._recovery.asking:
             self._recovery.rest(now)  # more than one probe may have been out

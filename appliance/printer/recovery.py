@@ -69,6 +69,14 @@ class Recovery:
         """Send nothing until what is on its way has come."""
         self.rest_until = now + self.settle
 
+    def rested(self, now: float) -> bool:
+        """The rest is over; False while it lasts."""
+        if self.rest_until is None or now < self.rest_until:
+            return False
+        self.rest_until = None
+        self.absorb = False  # firmwares without an `ok` behind a resend
+        return True
+
     def probed(self) -> None:
         """A probe went out."""
         self.doubt = False
@@ -78,7 +86,9 @@ class Recovery:
         """The printer waits for line ``number``; ``stream`` is set to go on from there."""
         confirmed = self.last_line is not None and self.last_line + 1 == number
         number = self._agreed(number, stream)
-        asking, self.asking = self.asking, False
+        # An M105 in its turn is as good as a probe: what refuses it tells the truth.
+        asking = self.asking or (stream.awaiting and stream.only_queries_awaited())
+        self.asking = False
         self.last_line = None
         verdict = Verdict.REST
         if self.rest_until is not None:

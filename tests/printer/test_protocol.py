@@ -1,0 +1,605 @@
+"""Each trap of a Marlin on a serial line by itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.errors import PrinterError
+from appliance.printer.api import Heater, LinkState
+from appliance.printer.protocol import (
+    Acknowledged,
+    Busy,
+    Event,
+    Failed,
+    Halted,
+    HostAction,
+    LineTooLong,
+    Marlin,
+    Restarted,
+    Temperatures,
+    Text,
+)
+from appliance.sim.talk import Talk
+
+REPORTING = "AUTOREPORT_TEMP"
+TOLD = "ok T:20.0 /0.0 B:20.0 /0.0"
+
+
+@pytest.fixture
+def talk() -> Talk:
+    """A printer that introduced itself and reports its temperatures by itself."""
+    talk = Talk(Marlin(baud=250_000))
+    talk.introduce(REPORTING, "EMERGENCY_PARSER")
+    return talk
+
+
+def widen(talk: Talk, lines: int = 40) -> None:
+    """Let some lines pass without a resend, so that the window opens."""
+    talk.send(*["G1 X1"] * lines)
+    flying = talk.wrote()
+    while flying:
+        _, command = flying.pop(0)
+        talk.say(TOLD if command == "M105" else "ok")
+        flying += talk.wrote()
+    talk.wait(0.05)
+    if [command for _, command in talk.wrote()] == ["M105"]:
+        talk.say(TOLD)
+    assert talk.host.quiet
+
+
+def acknowledged(events: list[Event]) -> list[int]:
+    return [event.number for event in events if isinstance(event, Acknowledged)]
+
+
+def refusal(last: int) -> list[str]:
+    return [
+        f"Error:Line Number is not Last Line Number+1, Last Line: {last}",
+        f"Resend: {last + 1}",
+        "ok",
+    ]
+
+
+# Meeting
+
+
+def test_introduction() -> None:
+    talk = Talk(Marlin())
+    assert talk.host.state == "connecting"
+    ready = talk.introduce(REPORTING)
+    assert ready.firmware.name == "Marlin 2.1"
+    assert ready.firmware.machine == "Test One"
+    assert ready.firmware.capabilities == {REPORTING: True}
+    assert talk.host.state == "ready"
+
+
+def test_waits_for_the_end_of_the_boot_banner() -> None:
+    talk = Talk(Marlin())
+    talk.say("start")
+    talk.wait(0.2)
+    talk.say("echo:Marlin 2.1")
+    talk.wait(0.2)
+    assert talk.wrote() == []
+    talk.wait(0.2)
+    assert talk.wrote() == [(0, "M110 N0")]
+
+
+def test_asks_for_the_name_only_after_the_number_was_executed() -> None:
+    # Marlin sets the number once more when it executes M110.
+    talk = Talk(Marlin())
+    talk.wait(0.6)
+    assert talk.wrote() == [(0, "M110 N0")]
+    talk.wait(1.0)
+    assert talk.wrote() == []
+    talk.say("ok")
+    assert talk.wrote() == [(1, "M115")]
+
+
+def test_a_firmware_without_capabilities_is_polled() -> None:
+    talk = Talk(Marlin())
+    talk.introduce()
+    assert talk.wait(2.9) == []
+    talk.wait(0.2)
+    assert talk.wrote() == [(3, "M105")]
+
+
+def test_reports_are_asked_for_where_they_exist() -> None:
+    talk = Talk(Marlin())
+    talk.wait(0.5)
+    talk.say("ok")
+    talk.say("FIRMWARE_NAME:M", "Cap:AUTOREPORT_TEMP:1", "ok")
+    assert talk.wrote()[-1] == (2, "M155 S2")
+
+
+def test_a_late_answer_to_an_earlier_try_is_waited_for() -> None:
+    talk = Talk(Marlin())
+    talk.wait(2.6)
+    assert talk.wrote() == [(0, "M110 N0"), (0, "M110 N0")]
+    talk.say("ok")
+    talk.wait(0.1)
+    talk.say("ok")
+    assert talk.wrote() == []
+    talk.wait(0.31)
+    assert talk.wrote() == [(1, "M115")]
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_noise_at_a_wrong_baud_rate_does_not_raise(noise: list[bytes]) -> None:
+    talk = Talk(Marlin())
+    for piece in noise:
+        talk.say_bytes(piece)
+        talk.wait(0.3)
+    assert talk.host.state in (LinkState.CONNECTING, LinkState.READY, LinkState.HALTED)
+
+
+def test_nobody_there_fails_in_the_end() -> None:
+    talk = Talk(Marlin())
+    events = talk.wait(31)
+    assert isinstance(events[-1], Failed)
+    assert "baud" in events[-1].problem.long
+
+
+# Sending
+
+
+def test_sends_one_line_first_then_more(talk: Talk) -> None:
+    talk.send("G1 X1", "G1 X2")
+    assert talk.wrote() == [(3, "G1 X1")]
+    assert not talk.host.room_for("G1 X4")
+    talk.say("ok", "ok")
+    widen(talk)
+    talk.send("G1 X1", "G1 X2", "G1 X3")
+    assert len(talk.wrote()) == 3
+
+
+def test_never_more_than_the_receive_buffer(talk: Talk) -> None:
+    widen(talk, 300)
+    command = "G1 X123.456 Y123.456 E12.3456"
+    sent = 0
+    while talk.host.room_for(command):
+        talk.host.send(command, talk.now)
+        sent += len(talk.host.output())
+    assert 127 - len(command) - 12 < sent <= 127
+
+
+def test_acknowledges_each_line_once_with_its_answer(talk: Talk) -> None:
+    widen(talk)
+    numbers = talk.send("M114", "G1 X1")
+    events = talk.say("X:0.00 Y:1.00 Z:2.00 E:0.00 Count X:0", "ok", "ok")
+    found = [event for event in events if isinstance(event, Acknowledged)]
+    assert [event.number for event in found] == numbers
+    assert found[0].answer == ("X:0.00 Y:1.00 Z:2.00 E:0.00 Count X:0",)
+    assert found[1].answer == ()
+
+
+def test_the_answer_to_an_m105_of_a_person_is_its_own(talk: Talk) -> None:
+    widen(talk)
+    numbers = talk.send("M117 a", "M105")
+    events = talk.say(TOLD)  # the ok of M117 was lost
+    found = [event for event in events if isinstance(event, Acknowledged)]
+    assert found == [
+        Acknowledged(numbers[0]),
+        Acknowledged(numbers[1], ("T:20.0 /0.0 B:20.0 /0.0",)),
+    ]
+
+
+def test_lines_of_its_own_are_not_reported(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.say("ok")
+    talk.wait(0.05)
+    assert talk.wrote()[-1] == (4, "M105")
+    assert acknowledged(talk.say(TOLD)) == []
+
+
+def test_m110_in_a_file_cannot_break_the_numbering(talk: Talk) -> None:
+    talk.send("M110 N0")
+    talk.say("ok")
+    talk.send("M117 see M110 N5")
+    assert [command for _, command in talk.wrote()] == ["M105", "M117 see M 110 N5"]
+
+
+def test_too_long_a_line_says_so(talk: Talk) -> None:
+    with pytest.raises(LineTooLong):
+        talk.send("M117 " + "x" * 90)
+    assert talk.host.room_for("G1 X1")
+
+
+def test_nothing_can_be_sent_before_the_printer_is_ready() -> None:
+    with pytest.raises(PrinterError):
+        Marlin().send("G1 X1", 0.0)
+
+
+def test_send_now_passes_the_window_unnumbered(talk: Talk) -> None:
+    numbers = talk.send("M109 S200")
+    talk.wrote()
+    assert talk.host.send_now("M108")
+    assert talk.wrote() == [(-1, "M108")]
+    assert acknowledged(talk.say("ok")) == numbers
+    numbers = talk.send("G1 X1")
+    assert acknowledged(talk.say("ok")) == []  # that was M108's
+    assert acknowledged(talk.say("ok")) == numbers
+
+
+def test_send_now_needs_an_emergency_parser() -> None:
+    talk = Talk(Marlin())
+    talk.introduce(REPORTING)
+    assert not talk.host.send_now("M112")
+    assert talk.wrote() == []
+
+
+# Quiet is truth
+
+
+def test_quiet_needs_proof(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.say("ok")
+    assert not talk.host.quiet
+    talk.wait(0.05)
+    assert not talk.host.quiet
+    talk.say(TOLD)
+    assert talk.host.quiet
+
+
+def test_quiet_is_not_believed_from_a_stray_ok(talk: Talk) -> None:
+    talk.send("G1 X1")  # becomes F3 G1 X1 on the way
+    assert talk.wrote() == [(3, "G1 X1")]
+    events = talk.say('echo:Unknown command: "F3 G1 X1"', "ok")
+    assert acknowledged(events) == [3]
+    talk.wait(0.05)
+    assert talk.wrote() == [(4, "M105")]
+    talk.say(*refusal(2))
+    talk.wait(0.5)
+    assert talk.wrote() == [(3, "G1 X1")]
+    assert acknowledged(talk.say("ok")) == []  # not a second time
+    assert talk.wrote() == [(4, "M105")]
+    talk.say(TOLD)
+    assert talk.host.quiet
+    assert acknowledged(talk.events) == [3]
+
+
+def test_a_doubled_proof_proves_once(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.wait(1.5)  # a probe goes out, and another
+    talk.wait(3)
+    talk.wrote()
+    talk.say(TOLD, TOLD)
+    talk.wait(0.2)
+    assert talk.host.quiet  # the first of them stood behind the line
+
+
+def test_a_firmware_that_never_tells_temperatures_becomes_quiet_by_counting() -> None:
+    talk = Talk(Marlin())
+    talk.wait(0.5)
+    talk.say("ok")
+    talk.say("FIRMWARE_NAME:Odd", "ok")
+    talk.say("ok")
+    talk.send("G1 X1")
+    for _ in range(6):
+        talk.say("ok")
+        talk.wait(0.1)
+    assert talk.host.quiet
+
+
+def test_temperatures_in_a_line_of_their_own_are_a_proof_too() -> None:
+    talk = Talk(Marlin())
+    talk.introduce()
+    talk.send("G1 X1")
+    talk.say("ok")
+    talk.wait(0.05)
+    talk.say("T:20.0 /0.0", "ok")
+    assert talk.host.quiet
+
+
+# Silence
+
+
+def test_after_silence_it_asks_with_a_fresh_number_and_repeats_nothing(talk: Talk) -> None:
+    talk.send("G1 X1")
+    assert talk.wrote() == [(3, "G1 X1")]
+    talk.wait(1.1)
+    assert talk.wrote() == [(4, "M105")]
+    assert not talk.host.room_for("G1 X2")
+    assert acknowledged(talk.say(TOLD)) == [3]  # the ok was lost, the line was not
+    assert talk.host.quiet
+    talk.wait(0.2)
+    assert talk.host.room_for("G1 X2")
+
+
+def test_a_lost_line_is_sent_again_after_the_probe(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.wrote()
+    talk.wait(1.1)
+    assert talk.wrote() == [(4, "M105")]
+    talk.say(*refusal(2))
+    talk.wait(0.2)
+    assert talk.wrote() == [(3, "G1 X1")]
+
+
+def test_a_lost_probe_is_repeated_with_another_number(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.wait(30)
+    probes = talk.wrote()[1:]
+    assert [command for _, command in probes] == ["M105"] * len(probes)
+    assert [number for number, _ in probes] == list(range(4, 4 + len(probes)))
+    assert 3 <= len(probes) <= 6  # at growing intervals
+
+
+def test_temperature_reports_are_no_answers(talk: Talk) -> None:
+    talk.send("G1 X1")
+    for _ in range(4):
+        talk.wait(0.4)
+        talk.say(" T:20.0 /0.0 @:0")
+    assert (4, "M105") in talk.wrote()
+
+
+def test_busy_is_an_answer(talk: Talk) -> None:
+    talk.send("G28")
+    talk.wrote()
+    for _ in range(100):
+        talk.wait(0.9)
+        assert talk.say("echo:busy: processing") == [Busy("processing")]
+    assert talk.wrote() == []
+
+
+def test_a_long_command_without_busy_may_take_its_time(talk: Talk) -> None:
+    talk.send("M190 S100")
+    talk.wrote()
+    talk.wait(14)
+    assert talk.wrote() == []
+    for _ in range(120):
+        talk.wait(5)
+        talk.say(" T:20.0 /0.0 B:50.0 /100.0 W:?")
+    assert talk.host.state is LinkState.READY
+
+
+def test_dead_silence_fails_with_advice(talk: Talk) -> None:
+    talk.say(" T:20.0 /0.0")
+    talk.send("G1 X1")
+    events = talk.wait(200)
+    assert isinstance(events[-1], Failed)
+    assert "cable" in events[-1].problem.long
+    assert len(events[-1].problem.short) <= 20
+    assert talk.host.state is LinkState.DISCONNECTED
+
+
+def test_an_idle_printer_that_went_away_is_noticed(talk: Talk) -> None:
+    talk.say(" T:20.0 /0.0")
+    events = talk.wait(200)
+    assert isinstance(events[-1], Failed)
+
+
+# Resends
+
+
+def in_flight(talk: Talk, count: int) -> list[int]:
+    widen(talk)
+    numbers = talk.send(*(f"G1 X{n}" for n in range(count)))
+    assert len(talk.wrote()) == count
+    return numbers
+
+
+def test_each_refused_line_in_flight_counts_as_one_resend(talk: Talk) -> None:
+    numbers = in_flight(talk, 4)
+    first = numbers[0]
+    talk.say("ok", *refusal(first), *refusal(first))
+    assert talk.wrote() == []  # what is in flight comes to rest first
+    talk.wait(0.2)
+    assert talk.wrote() == [(first + 1, "G1 X1")]  # one line at a time
+    talk.say("ok")
+    assert talk.wrote()[0] == (first + 2, "G1 X2")
+    talk.say("ok")
+    talk.say("ok")
+    talk.wait(0.1)
+    talk.say(TOLD)
+    assert talk.host.quiet
+    assert acknowledged(talk.events)[-4:] == numbers
+    assert talk.host.resends == 3
+
+
+@pytest.mark.parametrize("request_", ["rs {}", "Resend:{}", "rs N{}"])
+def test_other_spellings_and_no_ok_behind_them(talk: Talk, request_: str) -> None:
+    (number,) = in_flight(talk, 1)
+    talk.say(request_.format(number))
+    talk.wait(0.2)
+    assert talk.wrote() == [(number, "G1 X0")]
+    assert acknowledged(talk.say("ok")) == [number]
+
+
+def test_a_mangled_resend_is_read_from_its_error(talk: Talk) -> None:
+    (number,) = in_flight(talk, 1)
+    talk.say(f"Error:checksum mismatch, Last Line: {number - 1}", f"Rfsend: {number}", "ok")
+    talk.wait(0.2)
+    assert talk.wrote() == [(number, "G1 X0")]
+
+
+def test_lines_still_in_the_queue_are_answered_after_the_resend(talk: Talk) -> None:
+    numbers = in_flight(talk, 4)
+    talk.say(*refusal(numbers[1]))  # the first two are in the queue of the printer
+    talk.wait(0.2)
+    assert talk.wrote() == [(numbers[2], "G1 X2")]
+    assert acknowledged(talk.say("ok", "ok")) == numbers[:2]
+    assert talk.wrote() == []  # so the third is still in flight
+    assert acknowledged(talk.say("ok")) == [numbers[2]]
+
+
+def test_a_late_duplicate_is_checked_not_obeyed(talk: Talk) -> None:
+    (number,) = in_flight(talk, 1)
+    talk.say(*refusal(number - 1))
+    talk.wait(0.2)
+    talk.say("ok")
+    talk.wait(0.1)
+    talk.say(TOLD)
+    talk.wrote()
+    talk.say(*refusal(number - 1))  # once more, long after
+    talk.wait(0.2)
+    (probe,) = talk.wrote()
+    assert probe[1] == "M105"  # the line itself would be swallowed, or executed twice
+    talk.say(TOLD.replace("20.0", "20.5"))
+    talk.wait(0.2)
+    assert talk.host.room_for("G1 X1")
+    assert talk.host.quiet
+
+
+def test_a_resend_of_what_was_never_sent_is_checked(talk: Talk) -> None:
+    (number,) = in_flight(talk, 1)
+    talk.say("Resend: 4000", "ok")
+    talk.wait(0.2)
+    assert talk.wrote() == [(number + 1, "M105")]
+
+
+def test_a_firmware_that_is_off_by_one_gets_the_line_it_needs(talk: Talk) -> None:
+    (number,) = in_flight(talk, 1)
+    wrote: list[tuple[int, str]] = []
+    for _ in range(6):
+        talk.say(f"rs {number - 1}")  # it means `number`, and swallows the one before
+        talk.wait(2.5)
+        wrote += talk.wrote()
+        if (number, "G1 X0") in wrote:
+            break
+    assert (number, "G1 X0") in wrote
+
+
+def test_endless_resends_end_in_advice(talk: Talk) -> None:
+    in_flight(talk, 1)
+    number = talk.host.lines_sent + 1
+    events: list[Event] = []
+    rounds = 0
+    while not any(isinstance(event, Failed) for event in events):
+        rounds += 1
+        assert rounds <= 30
+        events += talk.say(*refusal(number - 1))
+        events += talk.wait(0.5)
+    failed = next(event for event in events if isinstance(event, Failed))
+    assert failed.problem.short == "Endless resends"
+    assert rounds >= 5
+
+
+# Mangled answers
+
+
+@pytest.mark.parametrize("mangled", ["oj", "gk", "k", "o"])
+def test_a_hurt_ok_is_still_one(talk: Talk, mangled: str) -> None:
+    numbers = talk.send("G1 X1")
+    assert acknowledged(talk.say(mangled)) == numbers
+
+
+def test_joined_oks_are_two(talk: Talk) -> None:
+    numbers = in_flight(talk, 2)
+    assert acknowledged(talk.say("okJok")) == numbers
+
+
+def test_more_oks_than_lines_do_no_harm(talk: Talk) -> None:
+    talk.say("ok", "ok", "ok")
+    numbers = talk.send("G1 X1", "G1 X2")
+    assert acknowledged(talk.events) == []
+    assert acknowledged(talk.say("ok")) == numbers[:1]
+
+
+def test_advanced_ok_names_the_line(talk: Talk) -> None:
+    numbers = in_flight(talk, 4)
+    assert acknowledged(talk.say(f"ok N{numbers[0]} P15 B3")) == numbers[:1]
+    assert acknowledged(talk.say(f"ok N{numbers[0]} P15 B3")) == []  # doubled
+    assert acknowledged(talk.say(f"ok N{numbers[2]} P15 B3")) == numbers[1:3]  # one was lost
+    assert acknowledged(talk.say("ok P15 B3")) == []  # of an unnumbered line
+
+
+@given(st.lists(st.binary(max_size=60), max_size=30), st.integers(0, 2**32))
+def test_any_bytes_at_any_time_do_not_raise(pieces: list[bytes], seed: int) -> None:
+    talk = Talk(Marlin())
+    talk.introduce(REPORTING)
+    words = [b"ok\n", b"Resend: 3\n", b"Resend: 99\n", b"ok T:1 /2\n", b"Error:Last Line: 4\n"]
+    for index, piece in enumerate(pieces):
+        if talk.host.state is LinkState.READY:
+            talk.send(f"G1 X{index}")
+        talk.say_bytes(piece + words[(seed >> index) % len(words)])
+        talk.wait(0.4 * (index % 4))
+    numbers = acknowledged(talk.events)
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_line_without_end_takes_no_memory(talk: Talk) -> None:
+    for _ in range(100):
+        talk.say_bytes(b"x" * 10_000)
+    (event,) = talk.say_bytes(b"\n")
+    assert isinstance(event, Text)
+    assert len(event.line) <= 1024
+
+
+# What else it says
+
+
+def test_reports_actions_and_text(talk: Talk) -> None:
+    assert talk.say(" T:210.0 /210.0 B:60.1 /60.0 @:64 B@:0") == [
+        Temperatures({"tool0": Heater(210, 210), "bed": Heater(60.1, 60)})
+    ]
+    assert talk.say("//action:notification Done") == [HostAction("notification", "Done")]
+    assert talk.say("echo:hello") == [Text("echo:hello")]
+    assert talk.say("wait", "") == []
+
+
+def test_temperatures_are_asked_for_while_printing() -> None:
+    talk = Talk(Marlin())
+    talk.introduce()
+    commands = []
+    for index in range(100):
+        talk.send(f"G1 X{index}")
+        talk.wait(0.1)
+        talk.say("ok")
+        new = [command for _, command in talk.wrote()]
+        if "M105" in new:
+            talk.say(TOLD)
+        commands += new
+    assert 3 <= commands.count("M105") <= 4
+
+
+def test_a_start_banner_means_that_all_is_lost(talk: Talk) -> None:
+    talk.send("G1 X1")
+    talk.wrote()
+    assert talk.say("start") == [Restarted()]
+    assert talk.host.state is LinkState.CONNECTING
+    talk.say("echo:Marlin 2.1")
+    talk.wait(0.31)
+    assert talk.wrote() == [(0, "M110 N0")]  # and line 3 is never sent again
+
+
+def test_a_restart_whose_banner_was_lost_is_noticed(talk: Talk) -> None:
+    in_flight(talk, 1)
+    talk.say(*refusal(0))
+    talk.wait(0.2)
+    assert [command for _, command in talk.wrote()] == ["M105"]
+    assert Restarted() in talk.say(*refusal(0))
+    assert talk.host.state is LinkState.CONNECTING
+
+
+def test_a_restart_is_not_made_of_one_mangled_number(talk: Talk) -> None:
+    (number,) = in_flight(talk, 1)
+    talk.say("Resend: 1", "ok")
+    talk.wait(0.2)
+    talk.wrote()
+    talk.say(*refusal(number - 1))
+    talk.wait(0.2)
+    assert talk.wrote() == [(number, "G1 X0")]
+
+
+def test_a_halted_printer_gets_nothing_more(talk: Talk) -> None:
+    talk.send("G1 X1", "G1 X2")
+    talk.wrote()
+    events = talk.say(
+        "Error:Thermal Runaway, system stopped! Heater_ID: E0",
+        "Error:Printer halted. kill() called!",
+    )
+    (halted,) = [event for event in events if isinstance(event, Halted)]
+    assert "Thermal Runaway" in halted.reason
+    assert talk.host.state is LinkState.HALTED
+    talk.wait(100)
+    assert talk.wrote() == []
+    assert talk.say("start") == [Restarted()]
+
+
+def test_counters_survive_a_restart(talk: Talk) -> None:
+    widen(talk)
+    sent, received = talk.host.lines_sent, talk.host.lines_received
+    assert sent >= 40
+    talk.say("start")
+    assert talk.host.lines_sent == sent
+    assert talk.host.lines_received == received + 1
+    assert isinstance(talk.events[-1], Restarted)
