@@ -79,6 +79,7 @@ class Engine:
         self._lost = asyncio.Event()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._breaking = False  # lines that wait for heat or for a person are being broken off
 
     async def run(self) -> None:
         """Find the printer, talk to it until it is lost, for ever."""
@@ -109,8 +110,7 @@ class Engine:
         if self._printing.running:
             reason = "The printer service was stopped during the print."
             self._printing.fail(reason, time.monotonic())
-            if self._printing.waits:
-                self._send_now("M108")
+            self._break_waits()
         elif any(heater.target for heater in self._heaters.values()):
             self._console.post([*further_off(self._heaters), *SAFE])
         self._flow()
@@ -161,15 +161,15 @@ class Engine:
         """Go on where the print stopped. Raises JobRefused."""
         self._ready()
         self._printing.resume(time.monotonic())
-        if self._printing.waits:  # the firmware itself (M600, M0)
-            self._send_now("M876 P1", "M108")
+        if self._printing.waits_for_person:  # M600, M0: the firmware goes on, not we
+            asks = self._ready().firmware.can("PROMPT_SUPPORT")
+            self._send_now("M876 S1" if asks else "M108")
         self._flow()
 
     def cancel(self) -> None:
         """End the print at once. Raises JobRefused."""
         self._printing.cancel(time.monotonic())
-        if self._printing.waits:  # a heater that is waited for must not hold the cancel up
-            self._send_now("M108")
+        self._break_waits()
         self._flow()
 
     def forget(self, key: str) -> None:
@@ -234,6 +234,7 @@ class Engine:
         self._connection = connection
         self._marlin = Marlin(baud=connection.baud or 115_200)
         self._owners.clear()
+        self._breaking = False
         self._marlin.opened(now)
         self._problem = None
         self._remember(Remembered(connection.port, connection.baud))
@@ -323,6 +324,12 @@ class Engine:
                 if sender is self._console:
                     self._printing.note_command(line)
 
+    def _break_waits(self) -> None:
+        """A heater that is waited for must not hold the end up; one wait may follow another."""
+        self._breaking = self._printing.waits
+        if self._breaking:
+            self._send_now("M108")
+
     def _send_now(self, *commands: str) -> None:
         """Past the queue, where the firmware can; elsewhere it would only stand in line."""
         marlin = self._marlin
@@ -353,6 +360,8 @@ class Engine:
                 owner = self._owners.pop(number, None)
                 if owner is not None:
                     owner.acknowledged(number, answer, time.monotonic())
+                if self._breaking:
+                    self._break_waits()
             case events.Temperatures(heaters):
                 self._heaters = heaters
                 self._printing.note_printer(heaters, self._marlin.resends if self._marlin else 0)

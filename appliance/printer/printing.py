@@ -160,6 +160,11 @@ class Printing:
         """A line of the print may be waiting for heat or for a person (M109, M600)."""
         return self._job is not None and self._job.waits
 
+    @property
+    def waits_for_person(self) -> bool:
+        """The firmware itself waits for a person, and not for heat."""
+        return self._job is not None and self._job.waits_for_person
+
     def view(self, now: float) -> api.Job | None:
         """The present print or the last one."""
         view = self._job.view(now) if self._job is not None else self._past
