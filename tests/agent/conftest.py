@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.jobs import CloudJobs
+from appliance.agent.membership import Membership
 from appliance.agent.state import AgentState
+from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import JobReport, Outbox
+from appliance.cloud.reconnect import Backoff
 from appliance.errors import JobRefused, PrinterError
+from appliance.polar.actions import Registered
 from appliance.polar.job import CloudJob
+from appliance.polar.keys import PrinterKey
 from appliance.polar.messages import Print
+from appliance.polar.session import HelloFacts, Session
 from appliance.printer import api
+from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, LocalCloud
 
 
 class FakePrinter:
@@ -158,3 +167,40 @@ def print_message() -> Print:
     return Print(
         serial_number="P3D1", job_id="P3D1-7", gcode_file="http://cloud/7.gcode", job_name="Vase"
     )
+
+
+class Linked:
+    """A registered printer's line to a local cloud, as the agent has it."""
+
+    def __init__(self, cloud: LocalCloud, folder: Path) -> None:
+        self.cloud = cloud
+        self.folder = folder
+        self.state = AgentState()
+        store = IdentityStore(folder)
+        facts = HelloFacts(mac="02:00:00:00:00:01", mfg="test")
+        self.membership = Membership(self.state, store, Identity(mac=facts.mac or ""))
+        session = Session(KEY, None, facts)
+        backoff = Backoff(random.Random(1), first=0.01, longest=0.05)
+        self.client = CloudClient(cloud.url, session, self.membership.act, backoff=backoff)
+        self.membership.hand_on(lambda _: None)
+
+    async def go_online(self) -> None:
+        outcome = await self.client.register(DEFAULT_EMAIL, DEFAULT_PIN)
+        assert isinstance(outcome, Registered)
+        await self.client.wait_online()
+        self.serial = outcome.serial_number
+
+
+KEY = PrinterKey.generate()
+
+
+@pytest.fixture
+async def linked(tmp_path: Path) -> AsyncIterator[Linked]:
+    async with LocalCloud() as cloud:
+        one = Linked(cloud, tmp_path / "state")
+        task = asyncio.create_task(one.client.run())
+        async with asyncio.timeout(20):
+            await one.go_online()
+        yield one
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
