@@ -1,0 +1,372 @@
+"""What the command line asks of the daemons: the agent's API, its acts, and their absence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from appliance import __version__, ipc
+from appliance.agent import client
+from appliance.agent.acts import Acts
+from appliance.agent.api import AgentView, RegisterAs
+from appliance.agent.client import agent_socket
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.service import AgentService
+from appliance.camera.camera import Camera
+from appliance.cloud.outbox import JobReport, Outbox
+from appliance.config import PathSettings, Settings
+from appliance.errors import ApplianceError, CloudError, JobRefused, PrinterError
+from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.printer import api
+from appliance.printer.api import JobState
+from appliance.printer.client import PrinterClient, PrinterUnreachable
+
+Linked = Any  # the fixture's class; conftest modules cannot be imported
+Serve = Callable[[web.Application, Path], Awaitable[None]]
+
+VIEW = AgentView(
+    version="1",
+    status=0,
+    progress="Idle",
+    progress_detail="",
+    serial_number="P3D1",
+    email="owner@example.com",
+    online=True,
+    cloud="Connected.",
+    camera="ready",
+    notice="",
+    job=None,
+    last_job=None,
+    owed=0,
+    owed_error="",
+    snapshot=None,
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(paths=PathSettings(state=str(tmp_path / "state"), run=str(tmp_path / "run")))
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(app: web.Application, socket: Path) -> None:
+            runner = await ipc.serve(app, socket)
+            stack.push_async_callback(runner.cleanup)
+
+        yield start
+
+
+class FakeActs:
+    """Notes what a person asked, refuses as told."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+        self.refusal: ApplianceError | None = None
+
+    def _note(self, what: object) -> None:
+        self.asked.append(what)
+        if self.refusal is not None:
+            raise self.refusal
+
+    def view(self) -> AgentView:
+        return VIEW
+
+    async def register(self, account: RegisterAs) -> None:
+        self._note(account)
+
+    async def unregister(self) -> None:
+        self._note("unregister")
+
+    async def cancel(self) -> None:
+        self._note("cancel")
+
+
+class FakeDaemon:
+    """The printer daemon's API with a stream that is written down beforehand."""
+
+    def __init__(self, *stream: JobState | None) -> None:
+        self.stream = stream
+        self.cancels = 0
+        self.started: api.StartJob | None = None
+        self.over = asyncio.Event()
+
+    def app(self) -> web.Application:
+        app = ipc.application()
+        app.add_routes(
+            [
+                web.get("/snapshot", self._snapshot),
+                web.get("/events", self._events),
+                web.post("/job", self._start),
+                web.post("/job/cancel", self._cancel),
+            ]
+        )
+        return app
+
+    def snapshot(self, state: JobState | None) -> api.Snapshot:
+        if state is None or self.started is None:
+            return api.Snapshot()
+        return api.Snapshot(
+            job=api.Job(
+                job_id="123",
+                key=self.started.key,
+                name=self.started.name,
+                source=api.Source.LOCAL,
+                path=self.started.path,
+                state=state,
+                started_at=1.0,
+                file_size=10,
+                bytes_read=5,
+                print_seconds=7.0,
+            )
+        )
+
+    async def _snapshot(self, _request: web.Request) -> web.Response:
+        return ipc.reply(api.Snapshot(machine="Fake"))
+
+    async def _start(self, request: web.Request) -> web.Response:
+        self.started = await ipc.body(request, api.StartJob)
+        return ipc.reply(self.snapshot(JobState.PRINTING))
+
+    async def _cancel(self, _request: web.Request) -> web.Response:
+        self.cancels += 1
+        return ipc.reply(api.Snapshot())
+
+    async def _events(self, request: web.Request) -> web.WebSocketResponse:
+        stream = web.WebSocketResponse()
+        await stream.prepare(request)
+        for state in self.stream:
+            await stream.send_bytes(msgspec.json.encode(self.snapshot(state)))
+        self.over.set()
+        return stream
+
+
+# --- both daemons --------------------------------------------------------------------------
+
+
+async def test_look_at_whoever_is_there(settings: Settings, serve: Serve) -> None:
+    assert await client.look(settings) == (None, None)
+    await serve(FakeDaemon().app(), settings.printer_socket)
+    view, snapshot = await client.look(settings)
+    assert view is None
+    assert snapshot is not None
+    assert snapshot.machine == "Fake"
+    await serve(AgentService(FakeActs()).app(), agent_socket(settings))
+    assert (await client.look(settings))[0] == VIEW
+
+
+async def test_what_the_agent_is_asked(settings: Settings, serve: Serve) -> None:
+    acts = FakeActs()
+    await serve(AgentService(acts).app(), agent_socket(settings))
+    account = RegisterAs("owner@example.com", "1234", cloud_key=True)
+    assert await client.register(settings, account) == "P3D1"
+    await client.unregister(settings)
+    await client.cancel(settings)
+    assert acts.asked == [account, "unregister", "cancel"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (CloudError("The PIN is wrong."), ApplianceError),
+        (JobRefused("Nothing is being printed."), JobRefused),
+        (PrinterUnreachable("It is off."), PrinterError),
+    ],
+)
+async def test_what_the_agent_refuses_is_said_in_its_words(
+    settings: Settings, serve: Serve, refusal: ApplianceError, kind: type[ApplianceError]
+) -> None:
+    acts = FakeActs()
+    acts.refusal = refusal
+    await serve(AgentService(acts).app(), agent_socket(settings))
+    for ask in (
+        client.register(settings, RegisterAs("a@b.c", "1234")),
+        client.unregister(settings),
+        client.cancel(settings),
+    ):
+        with pytest.raises(kind) as said:
+            await ask
+        assert (said.value.long, said.value.short) == (refusal.long, refusal.short)
+
+
+async def test_bad_requests_name_the_field_and_keep_the_pin(
+    settings: Settings, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    await serve(AgentService(FakeActs()).app(), agent_socket(settings))
+    async with ipc.connect(agent_socket(settings)) as http:
+        for content in (b'{"email": "a@b.c", "pin": 90817263}', b'{"pin": "90817263"}', b"[]"):
+            async with http.post("/register", data=content) as response:
+                assert response.status == 400
+                answer = await response.text()
+                assert "/register" in answer
+                assert "90817263" not in answer + caplog.text
+    assert "90817263" not in repr(RegisterAs("a@b.c", "90817263"))
+
+
+async def test_while_the_agent_is_off(settings: Settings, serve: Serve) -> None:
+    with pytest.raises(ApplianceError, match="systemctl start polar-agent"):
+        await client.unregister(settings)
+    with pytest.raises(PrinterUnreachable):
+        await client.cancel(settings)
+    daemon = FakeDaemon()
+    await serve(daemon.app(), settings.printer_socket)
+    await client.cancel(settings)
+    assert daemon.cancels == 1
+
+
+async def test_registering_without_the_agent(linked: Linked, settings: Settings) -> None:
+    own = msgspec.structs.replace(settings.cloud, url=linked.cloud.url, mfg="test")
+    alone = msgspec.structs.replace(settings, cloud=own)
+    number = await client.register(alone, RegisterAs("owner@example.com", "1234"))
+    assert number in linked.cloud.state.printers
+    with pytest.raises(CloudError, match="PIN"):
+        await client.register(alone, RegisterAs("owner@example.com", "9999"))
+
+
+# --- a local print -------------------------------------------------------------------------
+
+
+async def follow(
+    settings: Settings, serve: Serve, *stream: JobState | None
+) -> tuple[api.Job | None, list[str]]:
+    await serve(FakeDaemon(*stream).app(), settings.printer_socket)
+    shown: list[str] = []
+
+    def show(percent: float, seconds: float, state: str) -> None:
+        assert (percent, seconds) == (50.0, 7.0)
+        shown.append(state)
+
+    file = settings.state_folder / "vase.gcode"
+    return await client.print_local(settings, file, show, wait=True), shown
+
+
+async def test_a_print_is_followed_to_its_end(settings: Settings, serve: Serve) -> None:
+    p = JobState.PRINTING
+    job, shown = await follow(settings, serve, p, p, JobState.PAUSED, p, JobState.COMPLETED, None)
+    assert job is not None
+    assert (job.state, job.name) == (JobState.COMPLETED, "vase.gcode")
+    assert shown == ["printing", "paused", "printing", "completed"], "each change once"
+
+
+@pytest.mark.parametrize("state", [JobState.CANCELED, JobState.FAILED])
+async def test_a_print_that_ends_otherwise(
+    settings: Settings, serve: Serve, state: JobState
+) -> None:
+    job, _ = await follow(settings, serve, JobState.PRINTING, state)
+    assert job is not None
+    assert job.state is state
+
+
+async def test_a_print_that_is_replaced_or_forgotten(settings: Settings, serve: Serve) -> None:
+    job, _ = await follow(settings, serve, JobState.PRINTING, None)
+    assert job is not None
+    assert job.state is JobState.PRINTING, "the last that was seen of it"
+
+
+async def test_a_daemon_that_ends_meanwhile(settings: Settings, serve: Serve) -> None:
+    with pytest.raises(PrinterError, match="ended"):
+        await follow(settings, serve, JobState.PRINTING)
+
+
+async def test_start_and_go(settings: Settings, serve: Serve) -> None:
+    daemon = FakeDaemon()
+    await serve(daemon.app(), settings.printer_socket)
+    file = Path("/spool/a.gcode")
+    done = await client.print_local(settings, file, lambda *_: None, wait=False)
+    assert done is None
+    assert daemon.started is not None
+    assert (daemon.started.path, daemon.started.source) == (str(file), api.Source.LOCAL)
+
+
+# --- the agent's acts ----------------------------------------------------------------------
+
+
+class Parts:
+    """Jobs, printer and camera of an agent."""
+
+    def __init__(self) -> None:
+        self.last: CloudJob | None = None
+        self.job_runs = False
+        self.canceled: list[str] = []
+        self.available = True
+        self.fault = ""
+
+    async def cancel(self) -> bool:
+        self.canceled.append("job")
+        return self.job_runs
+
+
+class FakePrinter:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def cancel(self) -> None:
+        self._parts.canceled.append("printer")
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+@pytest.fixture
+def acts(linked: Linked, parts: Parts, tmp_path: Path) -> Acts:
+    return Acts(
+        linked.state,
+        linked.membership,
+        linked.client,
+        cast(CloudJobs, parts),
+        cast(PrinterClient, FakePrinter(parts)),
+        Outbox(tmp_path / "outbox"),
+        cast(Camera, parts),
+    )
+
+
+async def test_the_view_tells_everything(acts: Acts, parts: Parts, linked: Linked) -> None:
+    linked.state.see_snapshot(api.Snapshot(link=api.LinkState.READY))
+    linked.state.see_notice("Look here.")
+    parts.last = CloudJob(
+        job_id="P3D1-1", key="k", received_at=1.0, phase=Phase.ENDED, outcome=Outcome.FAILED
+    )
+    view = acts.view()
+    assert (view.version, view.status, view.online) == (__version__, 0, True)
+    assert view.serial_number == linked.serial
+    assert (view.notice, view.camera, view.owed) == ("Look here.", "ready", 0)
+    assert view.last_job == parts.last
+    assert view.cloud == "Connected to the Polar Cloud."
+    entry = acts._outbox.add_report(JobReport(job_id="123", key="k", completed=True))
+    assert entry is not None
+    acts._outbox.failed(entry, "No room.")
+    parts.fault = "It is dark."
+    view = acts.view()
+    assert (view.owed, view.owed_error, view.camera) == (1, "No room.", "It is dark.")
+    parts.available = False
+    assert acts.view().camera == "none"
+    assert msgspec.json.decode(msgspec.json.encode(view), type=AgentView) == view
+
+
+async def test_cancel_ends_whatever_runs(acts: Acts, parts: Parts) -> None:
+    parts.job_runs = True
+    await acts.cancel()
+    assert parts.canceled == ["job"]
+    parts.job_runs = False
+    await acts.cancel()
+    assert parts.canceled == ["job", "job", "printer"]
+
+
+async def test_membership_goes_through(acts: Acts, linked: Linked) -> None:
+    await acts.unregister()
+    assert acts.view().serial_number is None
+    with pytest.raises(CloudError, match="PIN"):
+        await acts.register(RegisterAs("owner@example.com", "9999"))
+    await acts.register(RegisterAs("owner@example.com", "1234"))
+    assert acts.view().serial_number is not None
