@@ -242,7 +242,9 @@ class VirtualMarlin:
     # The queue
 
     def _begin(self) -> None:
-        self._step_at = self._now + self.options.turnaround
+        # It may have been hung between the command before and this one.
+        free = self._wake_at if self.mode is Mode.HUNG else self._now
+        self._step_at = free + self.options.turnaround
 
     def _step(self) -> None:
         if self._waiting is None:
