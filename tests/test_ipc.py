@@ -82,3 +82,27 @@ async def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(ipc.Unreachable):
         await ask(http, 1)
     await http.close()
+
+
+async def test_a_service_that_runs_already_is_not_robbed_of_its_socket(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    with pytest.raises(ApplianceError, match="runs already") as refusal:
+        await ipc.serve(ipc.application(), tmp_path / "run" / "test.sock")
+    assert refusal.value.short == "Runs already"
+    assert await ask(http, 21) == Number(42)
+
+
+async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ApplianceError, match=r"\[paths\] run"):
+        await ipc.serve(ipc.application(), tmp_path / "file" / "test.sock")
+    too_long = tmp_path / ("x" * 120) / "test.sock"
+    with pytest.raises(ApplianceError, match=r"\[paths\] run"):
+        await ipc.serve(ipc.application(), too_long)
+
+
+def test_who_answers(tmp_path: Path) -> None:
+    assert not ipc.answers(tmp_path / "none.sock")
+    (tmp_path / "stale.sock").touch()
+    assert not ipc.answers(tmp_path / "stale.sock")

@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from appliance.errors import EncoderError, JobRefused, PrinterError, TransferError
+from appliance.errors import (
+    EncoderError,
+    JobRefused,
+    PrinterError,
+    StorageError,
+    TransferError,
+)
 from appliance.polar.job import Outcome, Phase
 from appliance.polar.messages import Print
 from appliance.printer import api
+from appliance.printer.client import PrinterUnreachable
+from appliance.store import Record
 
 World = Any  # the fixture's class; conftest modules cannot be imported
 
@@ -231,3 +239,59 @@ async def test_a_cancel_survives_a_kill(world: World, print_message: Print) -> N
     await world.until(lambda: ended(world))
     assert world.state.job.key == job.key
     assert outcome(world) is Outcome.CANCELED
+
+
+async def test_a_cancel_that_meets_a_daemon_that_is_away_is_asked_again(
+    world: World, print_message: Print
+) -> None:
+    """A job must not end as failed while its print goes on."""
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    cancel, asked = world.printer.cancel, []
+
+    async def away() -> api.Snapshot:
+        asked.append(True)
+        raise PrinterUnreachable("The printer service does not answer.")
+
+    world.printer.cancel = away
+    assert await world.jobs.cancel()
+    world.printer.tell()
+    await world.until(lambda: len(asked) > 0)
+    assert printing(world)
+    assert world.reports() == []
+    world.printer.cancel = cancel
+    world.printer.tell()  # it is back
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.CANCELED
+
+
+async def test_a_second_cancel_changes_nothing(world: World, print_message: Print) -> None:
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    assert await world.jobs.cancel()
+    assert await world.jobs.cancel()
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.CANCELED
+    assert not await world.jobs.cancel()
+
+
+async def test_a_broken_disk_does_not_keep_a_job_from_its_end(
+    world: World,
+    print_message: Print,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(Record, "save", full)
+    monkeypatch.setattr(Record, "clear", full)
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    world.printer.finish(api.JobState.COMPLETED)
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.COMPLETED
+    for _ in range(3):
+        world.jobs.announced()
+    await world.until(lambda: world.state.job is None)
+    assert "The disk is full." in caplog.text

@@ -1,0 +1,60 @@
+"""What the agent knows of the printer is never older than what it knew before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from appliance.agent.printer_watch import PrinterWatch
+from appliance.agent.state import AgentState
+from appliance.printer.api import Snapshot
+from appliance.printer.client import PrinterClient
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "last"),
+    [
+        ([Snapshot(life="a", revision=5), Snapshot(life="a", revision=4)], ("a", 5)),
+        ([Snapshot(life="a", revision=5), Snapshot(life="a", revision=6)], ("a", 6)),
+        ([Snapshot(life="a", revision=5), Snapshot(life="b", revision=1)], ("b", 1)),
+        ([Snapshot(life="a", revision=5), None, Snapshot(life="a", revision=5)], ("a", 5)),
+    ],
+)
+def test_an_older_snapshot_is_passed_over(
+    snapshots: list[Snapshot | None], last: tuple[str, int]
+) -> None:
+    state = AgentState()
+    for snapshot in snapshots:
+        state.see_snapshot(snapshot)
+    assert state.snapshot is not None
+    assert (state.snapshot.life, state.snapshot.revision) == last
+
+
+def test_every_change_is_one_revision() -> None:
+    state = AgentState()
+    state.see_online(True)
+    state.see_notice("Look.")
+    state.see_job(None)
+    state.see_snapshot(None)
+    assert state.revision.number == 4
+    assert (state.online, state.notice) == (True, "Look.")
+
+
+async def test_the_watch_brings_every_snapshot_and_that_there_is_none() -> None:
+    class Printer:
+        async def snapshots(self) -> AsyncIterator[Snapshot | None]:
+            for snapshot in (Snapshot(life="a"), None):
+                yield snapshot
+                await asyncio.sleep(0)
+
+    state = AgentState()
+    seen: list[Snapshot | None] = []
+    watch = asyncio.create_task(PrinterWatch(cast(PrinterClient, Printer()), state).run())
+    for number in (0, 1):
+        await state.revision.wait_beyond(number)
+        seen.append(state.snapshot)
+    await watch
+    assert seen == [Snapshot(life="a"), None]
