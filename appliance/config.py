@@ -121,12 +121,12 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def state_folder(self) -> Path:
         """Durable files: identity, job, outbox, spool, frames."""
-        return Path(self.paths.state)
+        return Path(self.paths.state).expanduser()
 
     @property
     def run_folder(self) -> Path:
         """Fleeting files: sockets."""
-        return Path(self.paths.run)
+        return Path(self.paths.run).expanduser()
 
     @property
     def printer_socket(self) -> Path:
@@ -153,7 +153,7 @@ def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -
     Raises ConfigError naming the file, the key and what was expected.
     """
     candidates = (SYSTEM_FILE, BOOT_FILE) if defaults is None else defaults
-    files = [explicit] if explicit else [path for path in candidates if path.exists()]
+    files = [explicit] if explicit else [path for path in candidates if _is_there(path)]
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for path in files:
@@ -162,6 +162,13 @@ def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -
         _merge(merged, layer)
         origins.update((key, str(path)) for key, _ in _flatten(layer))
     return Config(_checked(merged, " and ".join(map(str, files))), origins)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # reading it will say so
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -19,9 +19,19 @@ from appliance.config import CameraSource, Settings
 from appliance.errors import ApplianceError, ConfigError
 
 NEEDED_SPACE = 200_000_000  # bytes: a large G-code file, its frames and a video
+GST_LIMIT = 60.0  # seconds; the first start makes GStreamer's registry
 CLOUD_LIMIT = 8.0  # seconds
 BUILT = 1_767_225_600  # 2026-01-01: no clock of ours is right before that
-ELEMENTS = ("multifilesrc", "jpegdec", "videoconvert", "x264enc", "h264parse", "mp4mux")
+ELEMENTS = (
+    "multifilesrc",
+    "jpegdec",
+    "videoconvert",
+    "videoscale",
+    "videorate",
+    "x264enc",
+    "h264parse",
+    "mp4mux",
+)
 
 
 class Verdict(Enum):
@@ -58,14 +68,12 @@ def examine(file: Path | None) -> Iterator[Finding]:
 
 
 def _state_folder(settings: Settings) -> Finding:
+    """Looks only: made by the wrong user, the folder would be closed to the appliance."""
     folder = settings.state_folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return Finding("state folder", Verdict.BAD, f"{folder}: {error.strerror}", _OWNER)
-    if not os.access(folder, os.W_OK):
-        return Finding("state folder", Verdict.BAD, f"{folder} cannot be written", _OWNER)
-    free = shutil.disk_usage(folder).free
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("state folder", Verdict.BAD, f"{there} cannot be written", _OWNER)
+    free = shutil.disk_usage(there).free
     if free < NEEDED_SPACE:
         text = f"only {free / 1e6:.0f} MB free in {folder}"
         return Finding("state folder", Verdict.BAD, text, "Remove files or use a larger card.")
@@ -155,7 +163,7 @@ def _gstreamer(_settings: Settings) -> Finding:
     missing = [
         name
         for name in ELEMENTS
-        if subprocess.run([inspect, "--exists", name], check=False).returncode
+        if subprocess.run([inspect, "--exists", name], check=False, timeout=GST_LIMIT).returncode
     ]
     if missing:
         return Finding("time-lapse", Verdict.BAD, f"missing: {', '.join(missing)}", remedy)

@@ -42,6 +42,12 @@ class Unreachable(ApplianceError):
     default_short = "Service is off"
 
 
+class NotAllowed(ApplianceError):
+    """The socket belongs to others."""
+
+    default_short = "Not allowed"
+
+
 def application() -> web.Application:
     """An empty application whose handlers may raise ApplianceError."""
     return web.Application(middlewares=[_refusals], client_max_size=BODY_LIMIT)
@@ -124,6 +130,11 @@ async def ask(
         async with http.request(*request, data=data, timeout=timeout) as response:
             received = await response.read()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        if isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError):
+            raise NotAllowed(
+                "You may not use the appliance's services. Add your user to their group "
+                "(sudo usermod -aG polar-appliance $USER) and log in again, or use sudo."
+            ) from error
         raise Unreachable(f"{request[1]}: {error or 'no answer in time'}") from error
     if response.status == 200:
         return msgspec.json.decode(received, type=answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -95,7 +96,9 @@ def _rest(view: AgentView) -> Iterator[tuple[str, str]]:
     if view.owed:
         reason = f": {view.owed_error}" if view.owed_error else ""
         yield "Owed to the cloud", f"{view.owed} waiting{reason}"
-    yield "Notice", view.notice
+    if view.notice:
+        at = time.strftime("%d %b %H:%M", time.localtime(view.notice_at))
+        yield "Notice", f"{at}: {view.notice}"
 
 
 def _outcome(job: CloudJob) -> str:

@@ -7,10 +7,12 @@ too. So a reader finds the old content or the new one, never half of either.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 from pathlib import Path
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -68,6 +70,43 @@ def remove(path: Path) -> None:
             sync_folder(path.parent)
     except OSError as error:
         raise _storage_error(path, error) from error
+
+
+class Lock:
+    """Held by the one process that does something; the kernel lets go when it dies.
+
+    Entering raises StorageError when another process holds it; ``name`` says who that is.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._handle = -1
+
+    def __enter__(self) -> Self:
+        try:
+            _make_folder(self._path.parent)
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.__exit__(None, None, None)
+            raise StorageError(
+                f"{self._name} runs already ({self._path}). Stop that one first.",
+                short="Runs already",
+            ) from None
+        except OSError as error:
+            raise _storage_error(self._path, error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 class Record(Generic[T]):

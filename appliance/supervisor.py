@@ -1,17 +1,18 @@
 """``polar-appliance up``: both daemons in the foreground, as systemd would run them.
 
-A daemon that ends is started again; the other one is not touched. One signal ends both,
-the printer daemon last and with time to make the printer safe.
+A daemon that ends is started again; the other one is not touched. One signal ends both, with
+time for the printer daemon to make the printer safe.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from appliance.host.systemd import STOPPING
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,12 @@ class Daemon:
     async def keep_running(self) -> None:
         """Start it, and start it again whenever it ends."""
         while True:
-            self._process = await asyncio.create_subprocess_exec(*self._command)
-            code = await self._process.wait()
-            log.warning("%s ended with code %s; starting it again", self.name, code)
+            try:
+                self._process = await asyncio.create_subprocess_exec(*self._command)
+                code = await self._process.wait()
+                log.warning("%s ended with code %s; starting it again", self.name, code)
+            except OSError as error:  # no memory for another process
+                log.error("%s cannot be started: %s", self.name, error)
             await asyncio.sleep(RESTART_PAUSE)
 
     async def stop(self, limit: float) -> None:
@@ -59,7 +63,7 @@ async def run_both(config: Path | None, *, verbose: bool) -> None:
     daemons = [Daemon(name, [*base, name]) for name in ("printer", "agent")]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
     keepers = [asyncio.create_task(daemon.keep_running()) for daemon in daemons]
     try:

@@ -229,6 +229,7 @@ def test_a_cloud_of_unknown_name(config: Config, monkeypatch: pytest.MonkeyPatch
 
 def test_registration(config: Config, tmp_path: Path) -> None:
     file = config()
+    (tmp_path / "state").mkdir()
     assert found(file, "registration").remedy == "polar-appliance register"
     (tmp_path / "state" / "identity.json").write_text('{"mac": "a", "serial_number": "P3D1"}')
     assert found(file, "registration").text == "serial number P3D1"

@@ -11,7 +11,6 @@ from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import Outbox
 from appliance.polar.status import StatusInputs, status_code, status_message
-from appliance.printer.client import PrinterClient
 
 
 class Acts:
@@ -23,7 +22,6 @@ class Acts:
         membership: Membership,
         client: CloudClient,
         jobs: CloudJobs,
-        printer: PrinterClient,
         outbox: Outbox,
         camera: Camera,
     ) -> None:
@@ -31,7 +29,6 @@ class Acts:
         self._membership = membership
         self._client = client
         self._jobs = jobs
-        self._printer = printer
         self._outbox = outbox
         self._camera = camera
 
@@ -52,6 +49,7 @@ class Acts:
             cloud=self._client.status_text,
             camera=self._camera_text(),
             notice=self._state.notice,
+            notice_at=self._state.notice_at,
             job=self._state.job,
             last_job=self._jobs.last,
             owed=len(owed),
@@ -69,8 +67,7 @@ class Acts:
 
     async def cancel(self) -> None:
         """End the present print, cloud or local. Raises JobRefused when there is none."""
-        if not await self._jobs.cancel():
-            await self._printer.cancel()
+        await self._jobs.cancel_any()
 
     def _camera_text(self) -> str:
         if not self._camera.available:

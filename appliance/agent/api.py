@@ -33,6 +33,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     cloud: str  # a sentence about the connection
     camera: str  # a sentence
     notice: str
+    notice_at: float = 0.0  # Unix seconds
     job: CloudJob | None
     last_job: CloudJob | None
     owed: int  # reports and videos that wait to be delivered

@@ -16,10 +16,13 @@ from appliance.agent.jobs import CloudJobs
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError
 from appliance.polar import messages
+from appliance.printer.api import EMERGENCY
 from appliance.printer.client import PrinterClient
 
 log = logging.getLogger(__name__)
 
+PATIENT = (messages.Command, messages.CustomCommand, messages.Temperature)
+WAITING_LIMIT = 20  # commands of these kinds at a time; print, pause and cancel always get in
 ANSWER_LENGTH = 60_000  # characters of a commandResponse; longer ones are refused
 
 Send = Callable[[messages.PrinterMessage], Awaitable[None]]
@@ -54,7 +57,7 @@ class Commands:
         self._gcode_turn = asyncio.Lock()
         self._handlers: Mapping[type, Callable[[Any], Awaitable[object]]] = {
             messages.Print: self._print,
-            messages.Cancel: self._cancel,
+            messages.Cancel: lambda _: self._jobs.cancel_any(),
             messages.Pause: lambda message: self._printer.pause(message.type),
             messages.Resume: lambda _: self._printer.resume(),
             messages.ConnectPrinter: lambda _: self._printer.connect(),
@@ -69,6 +72,9 @@ class Commands:
         """Begin to carry out ``message``; answers that others asked for are passed over."""
         handler = self._handlers.get(type(message))
         if handler is None:
+            return
+        if isinstance(message, PATIENT) and len(self._tasks) >= WAITING_LIMIT:
+            self._state.see_notice("Too many commands wait for the printer; one was refused.")
             return
         task = asyncio.create_task(self._guarded(handler, message))
         self._tasks.add(task)
@@ -95,24 +101,26 @@ class Commands:
     async def _print(self, message: messages.Print) -> None:
         self._jobs.request(message)
 
-    async def _cancel(self, _message: messages.Cancel) -> None:
-        if not await self._jobs.cancel():
-            await self._printer.cancel()
-
     async def _command(self, message: messages.Command) -> None:
         """Section 2.3: lines of G-code; what the printer says goes back (section 3.2)."""
         lines = [line for line in message.command.split("\n") if line.strip()]
-        async with self._gcode_turn:  # answers in the order of the questions
-            try:
-                answer = await self._printer.run_gcode(lines)
-            except ApplianceError as error:
-                answer = [error.long]
+        if all(line.split()[0].upper() in EMERGENCY for line in lines):
+            answer = await self._ask(lines)  # must not stand behind a heater
+        else:
+            async with self._gcode_turn:  # answers in the order of the questions
+                answer = await self._ask(lines)
         serial_number = self._serial_number()
         if serial_number is not None:
             response = "\n".join(answer)[:ANSWER_LENGTH]
             await self._send(
                 messages.CommandResponse(serial_number=serial_number, response=response)
             )
+
+    async def _ask(self, lines: list[str]) -> list[str]:
+        try:
+            return await self._printer.run_gcode(lines)
+        except ApplianceError as error:
+            return [error.long]
 
     async def _no_next_print(self, message: messages.SendNextPrintResponse) -> None:
         self._state.see_notice(NEXT_PRINT_TEXT.get(message.message, message.message))

@@ -7,6 +7,7 @@ settings is ever carried out.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -40,7 +41,7 @@ class CustomCommands:
         power: Power,
         restart: Callable[[], None],
     ) -> None:
-        self._commands = {f"custom-{index}": one for index, one in enumerate(commands, 1)}
+        self._commands = {wire_name(one): one for one in commands}
         self._printer = printer
         self._power = power
         self._restart = restart
@@ -76,3 +77,12 @@ class CustomCommands:
             asyncio.get_running_loop().call_soon(self._restart)
         else:
             await self._power.request(_POWER[command.action])
+
+
+def wire_name(command: CustomCommand) -> str:
+    """What the cloud calls ``command``.
+
+    By content: a page that was loaded before the settings changed must not run another one.
+    """
+    content = "\0".join((command.label, command.action, *command.gcode))
+    return f"custom-{hashlib.sha256(content.encode()).hexdigest()[:12]}"

@@ -62,6 +62,9 @@ class Delivery:
         without a word; so a question follows whose answer proves it. A cloud that leaves
         the question open several times is taken at the connection's word.
         """
+        if report.serial_number and report.serial_number != self.serial_number():
+            log.warning("the report of job %s belongs to a former owner", report.job_id)
+            return
         state = messages.FinalState.COMPLETED if report.completed else messages.FinalState.CANCELED
         message = messages.Job(
             serial_number=self.serial_number(),

@@ -17,8 +17,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
-from appliance.cloud.outbox import JobReport, Outbox
+from appliance.cloud.partfile import discard
 from appliance.errors import ApplianceError, JobRefused, PrinterError, StorageError
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
@@ -39,6 +40,9 @@ class Starter(Protocol):
 
     async def start(self, request: api.StartJob) -> api.Snapshot:
         """See PrinterClient.start."""
+
+    async def snapshot(self) -> api.Snapshot:
+        """See PrinterClient.snapshot."""
 
     async def cancel(self) -> api.Snapshot:
         """See PrinterClient.cancel."""
@@ -71,7 +75,7 @@ class CloudJobs:
         printer: Starter,
         fetch: Fetch,
         video: VideoMaker,
-        outbox: Outbox,
+        reports: Reports,
     ) -> None:
         self._state = state
         self._record = Record(folder / "job.json", CloudJob)
@@ -80,7 +84,7 @@ class CloudJobs:
         self._printer = printer
         self._fetch = fetch
         self._video = video
-        self._outbox = outbox
+        self._reports = reports
         self._step: asyncio.Task[None] | None = None
         self._announced = asyncio.Event()
         self._steps = {
@@ -141,6 +145,7 @@ class CloudJobs:
         if local is not None and not local.state.ended:
             raise JobRefused(f"A print was refused: {local.name} is still printing.")
         if present is not None:
+            self._owe(present)  # the step that would have done so may be cut off below
             self._archive(present)
         self._keep(_new_job(message), durable=True)
         if self._step is not None:
@@ -155,6 +160,11 @@ class CloudJobs:
         if job.phase is Phase.DOWNLOADING and self._step is not None:
             self._step.cancel()
         return True  # _hand_over and _follow see to it once the file is there
+
+    async def cancel_any(self) -> None:
+        """End the present print, cloud or local. Raises JobRefused when there is none."""
+        if not await self.cancel():
+            await self._printer.cancel()
 
     def announced(self) -> None:
         """The cloud was sent one status with the final state of the job."""
@@ -176,6 +186,12 @@ class CloudJobs:
         except ApplianceError as error:
             log.warning("job %s: %s", job.job_id, error.long)
             self._end(Outcome.FAILED, error.long)
+        except Exception as error:  # boundary: a mistake of ours must not come back at each start
+            log.exception("job %s", job.job_id)
+            self._end(
+                Outcome.FAILED,
+                f"The appliance made a mistake ({type(error).__name__}); see its log.",
+            )
         finally:
             self._step = None
 
@@ -193,7 +209,8 @@ class CloudJobs:
                 "The job has no G-code file. Let the Polar Cloud slice it for this printer.",
                 short="No G-code in job",
             )
-        target = self._spool / f"{job.key}.gcode"
+        await self._forget_last()
+        target = self._target(job)
         await self._fetch(job.gcode_url, target, self._downloading)
         self._change(
             durable=True,
@@ -201,6 +218,14 @@ class CloudJobs:
             gcode_path=str(target),
             detail="Starting the print",
         )
+
+    async def _forget_last(self) -> None:
+        """The printer daemon may still show the print before: it was seen long ago."""
+        if (last := self.last) is not None:
+            await self._forget(last.key)
+
+    def _target(self, job: CloudJob) -> Path:
+        return self._spool / f"{job.key}.gcode"
 
     def _downloading(self, received: int, total: int | None) -> None:
         amount = f"{100 * received // total} %" if total else f"{received / 1e6:.1f} MB"
@@ -215,10 +240,14 @@ class CloudJobs:
             source=api.Source.CLOUD,
         )
         snapshot = await self._hand_over(request)
-        if snapshot is None:
-            self._canceled_between()
-            return
+        if snapshot is None:  # canceled; but an earlier request may have been taken
+            snapshot = await self._printer.snapshot()
+            if _find(snapshot, job.key) is None:
+                self._canceled_between()
+                return
         self._state.see_snapshot(snapshot)
+        if (printed := _find(snapshot, job.key)) is not None:
+            self._see_progress(printed)  # the time-lapse begins with the estimate known
         self._change(durable=True, phase=Phase.PRINTING, detail="")
 
     async def _hand_over(self, request: api.StartJob) -> api.Snapshot | None:
@@ -245,8 +274,8 @@ class CloudJobs:
             seen = self._state.revision.number
             snapshot = self._state.snapshot
             if snapshot is not None:
-                printed = snapshot.job
-                if printed is None or printed.key != job.key:
+                printed = _find(snapshot, job.key)
+                if printed is None:
                     raise PrinterError(
                         "The printer service lost the print, most likely in a power cut."
                     )
@@ -300,19 +329,10 @@ class CloudJobs:
         self._end(Outcome.COMPLETED, "")
 
     def _end(self, outcome: Outcome, reason: str) -> None:
-        """The outcome stands: it is owed to the cloud first, then the record says so."""
+        """The outcome stands: nothing is done for the job any more, whatever happens next."""
         job = self._state.job
         if job is None:
             return
-        self._outbox.add_report(
-            JobReport(
-                job_id=job.job_id,
-                key=job.key,
-                completed=outcome is Outcome.COMPLETED,
-                print_seconds=round(job.print_seconds),
-                filament_mm=None if job.filament_mm is None else round(job.filament_mm),
-            )
-        )
         self._change(
             durable=True,
             phase=Phase.ENDED,
@@ -324,24 +344,36 @@ class CloudJobs:
         log.info("job %s: %s %s", job.job_id, outcome.value, reason)
 
     async def _announce(self, job: CloudJob) -> None:
-        """Leave the final state in place until the cloud has seen it several times."""
+        """Owe the report; leave the final state in place until the cloud has seen it often."""
+        self._owe(job)
         needed = ANNOUNCEMENTS[job.outcome or Outcome.FAILED]
         while self._state.job is not None and self._state.job.announcements < needed:
             self._announced.clear()
             await self._announced.wait()
-        try:
-            await self._printer.forget(job.key)
-        except ApplianceError as error:
-            log.debug("forgetting job %s: %s", job.job_id, error.long)
+        await self._forget(job.key)
         self._archive(self._state.job or job)
         _on_disk(job, self._record.clear)
         self._state.see_job(None)
 
+    def _owe(self, job: CloudJob) -> None:
+        self._reports.owe(
+            job.job_id,
+            job.key,
+            completed=job.outcome is Outcome.COMPLETED,
+            print_seconds=job.print_seconds,
+            filament_mm=job.filament_mm,
+        )
+
+    async def _forget(self, key: str) -> None:
+        try:
+            await self._printer.forget(key)
+        except ApplianceError as error:
+            log.debug("forgetting the print %s: %s", key, error.long)
+
     def _archive(self, job: CloudJob) -> None:
         _on_disk(job, lambda: self._last.save(job))
         self._video.drop()
-        if job.gcode_path:
-            _on_disk(job, lambda: Path(job.gcode_path).unlink(missing_ok=True))
+        _on_disk(job, lambda: discard(self._target(job)))
 
     def _clean_spool(self) -> None:
         """Remove what earlier lives left behind, but not what the present job needs."""
@@ -363,6 +395,12 @@ class CloudJobs:
         if durable:
             _on_disk(job, lambda: self._record.save(job))
         self._state.see_job(job)
+
+
+def _find(snapshot: api.Snapshot, key: str) -> api.Job | None:
+    """The print with this key, the present one or one that ended before it."""
+    every = (snapshot.job, *snapshot.unseen)
+    return next((one for one in every if one is not None and one.key == key), None)
 
 
 def _on_disk(job: CloudJob, act: Callable[[], object]) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from appliance.agent.jobs import Starter
+from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
-from appliance.cloud.outbox import JobReport, Outbox
 from appliance.errors import ApplianceError
 from appliance.printer import api
 
@@ -23,11 +23,11 @@ class LocalJobs:
     """
 
     def __init__(
-        self, state: AgentState, printer: Starter, outbox: Outbox, *, shown: float = SHOWN
+        self, state: AgentState, printer: Starter, reports: Reports, *, shown: float = SHOWN
     ) -> None:
         self._state = state
         self._printer = printer
-        self._outbox = outbox
+        self._reports = reports
         self._shown = shown
 
     async def run(self) -> None:
@@ -35,14 +35,24 @@ class LocalJobs:
         reported = ""
         while True:
             seen = self._state.revision.number
-            job = self._job()
-            if job is not None and _ended_local(job) and job.key != reported:
+            job = self._ended(reported)
+            if job is not None:
                 self._report(job)
                 reported = job.key
-                await self._be_seen(job.key)
+                if job is self._job():
+                    await self._be_seen(job.key)
                 await self._forget(job.key)
             else:
                 await self._state.revision.wait_beyond(seen)
+
+    def _ended(self, reported: str) -> api.Job | None:
+        """A local print whose end was not reported yet, the oldest first."""
+        snapshot = self._state.snapshot
+        every = (*snapshot.unseen, snapshot.job) if snapshot else ()
+        for job in every:
+            if job is not None and _ended_local(job) and job.key != reported:
+                return job
+        return None
 
     def _job(self) -> api.Job | None:
         return self._state.snapshot.job if self._state.snapshot else None
@@ -59,14 +69,12 @@ class LocalJobs:
     def _report(self, job: api.Job) -> None:
         completed = job.state is api.JobState.COMPLETED
         log.info("local print %s: %s %s", job.name, job.state.value, job.reason)
-        self._outbox.add_report(
-            JobReport(
-                job_id=api.LOCAL_JOB_ID,
-                key=job.key,
-                completed=completed,
-                print_seconds=round(job.print_seconds),
-                filament_mm=None if job.filament_mm is None else round(job.filament_mm),
-            )
+        self._reports.owe(
+            api.LOCAL_JOB_ID,
+            job.key,
+            completed=completed,
+            print_seconds=job.print_seconds,
+            filament_mm=job.filament_mm,
         )
         if not completed:
             self._state.see_notice(job.reason or f"The print of {job.name} was {job.state.value}.")

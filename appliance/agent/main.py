@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -27,11 +27,13 @@ from appliance.agent.pictures import Pictures
 from appliance.agent.presence import Presence
 from appliance.agent.printer_watch import PrinterWatch
 from appliance.agent.reporter import Reporter
+from appliance.agent.reports import Reports
 from appliance.agent.service import AgentService
 from appliance.agent.state import AgentState
 from appliance.agent.video import Timelapse
 from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
+from appliance.cloud.connection import tls_context
 from appliance.cloud.outbox import Outbox
 from appliance.cloud.outbox_sender import OutboxSender
 from appliance.cloud.reconnect import Backoff
@@ -40,10 +42,11 @@ from appliance.config import Settings
 from appliance.host.memory import keep_small
 from appliance.host.network import local_ip, mac_address
 from appliance.host.power import SystemPower
-from appliance.host.systemd import notifier
+from appliance.host.systemd import STOPPING, notifier
 from appliance.polar.keys import PrinterKey
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
+from appliance.store import Lock
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +61,11 @@ async def run(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
     notify = notifier()
     async with AsyncExitStack() as stack:
+        stack.enter_context(lock(settings))
         parts = await _build(settings, stack, stop.set)
         notify.ready("The agent is running.")
         async with asyncio.TaskGroup() as group:
@@ -72,6 +76,11 @@ async def run(settings: Settings) -> None:
                 task.cancel()
 
 
+def lock(settings: Settings) -> Lock:
+    """Only one process may be this device in the cloud."""
+    return Lock(settings.run_folder / "agent.lock", "The agent")
+
+
 async def _build(
     settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]
 ) -> list[Task]:
@@ -80,33 +89,40 @@ async def _build(
     camera = Camera(settings.camera)
     stack.push_async_callback(camera.close)
     photographer = Photographer(state, camera)
-    membership, client = await join_cloud(settings, state, camera=camera.available)
+    membership, client = await join_cloud(settings, state, lambda: camera.available)
     delivery = Delivery(client, membership)
     printer = await stack.enter_async_context(PrinterClient(settings.printer_socket))
-    http = await stack.enter_async_context(aiohttp.ClientSession())
+    http = await stack.enter_async_context(_http(settings.cloud.ca_file))
     uploader = Uploader(http, delivery.request_slot)
     outbox = Outbox(settings.state_folder / "outbox")
     frames = settings.state_folder / "frames"
     timelapse = Timelapse(frames, settings.timelapse, photographer, outbox, delivery.video_limit)
     fetch = Fetcher(http, settings.cloud.max_download)
-    jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, outbox)
+    reports = Reports(outbox, membership.serial_number)
+    jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, reports)
     custom = CustomCommands(settings.commands, printer, SystemPower(), restart)
     commands = Commands(state, jobs, printer, custom, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
-    acts = Acts(state, membership, client, jobs, printer, outbox, camera)
+    acts = Acts(state, membership, client, jobs, outbox, camera)
     runner = await ipc.serve(AgentService(acts).app(), agent_socket(settings))
     stack.push_async_callback(runner.cleanup)
     pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
     interval = settings.cloud.status_interval
     reporter = Reporter(state, interval, client.send, membership.serial_number, jobs.announced)
-    sender = OutboxSender(outbox, delivery.send_report, VideoSender(uploader), client.wait_online)
+    sender = OutboxSender(
+        outbox,
+        delivery.send_report,
+        VideoSender(uploader),
+        client.wait_online,
+        given_up=state.see_notice,
+    )
     return [
         client.run(),
         Presence(state, client, delivery, custom, uploader).run(),
         PrinterWatch(printer, state).run(),
         jobs.run(),
-        LocalJobs(state, printer, outbox).run(),
+        LocalJobs(state, printer, reports).run(),
         reporter.run(),
         pictures.upload(),
         pictures.record(),
@@ -115,8 +131,15 @@ async def _build(
     ]
 
 
+def _http(ca_file: str) -> aiohttp.ClientSession:
+    """For files: trusts what the connection to the cloud trusts."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=tls_context(ca_file) if ca_file else True)
+    )
+
+
 async def join_cloud(
-    settings: Settings, state: AgentState, *, camera: bool
+    settings: Settings, state: AgentState, camera: Callable[[], bool]
 ) -> tuple[Membership, CloudClient]:
     """The identity (made at the first start) and the line to the cloud."""
     store = IdentityStore(settings.state_folder)
@@ -125,8 +148,8 @@ async def join_cloud(
     if key is None:
         key = await asyncio.to_thread(PrinterKey.generate)  # seconds on a small Pi
         store.save_key(key)
-    facts = hello_facts(settings, identity.mac, camera=camera)
-    session = Session(key, identity.serial_number, facts)
+    facts = partial(hello_facts, settings, identity.mac, camera)
+    session = Session(key, identity.serial_number, facts())
     membership = Membership(state, store, identity)
     client = CloudClient(
         settings.cloud.url,
@@ -135,10 +158,11 @@ async def join_cloud(
         backoff=Backoff(random.Random()),
         ca_file=settings.cloud.ca_file,
     )
+    client.introduce_as(facts)
     return membership, client
 
 
-def hello_facts(settings: Settings, mac: str, *, camera: bool) -> HelloFacts:
+def hello_facts(settings: Settings, mac: str, camera: Callable[[], bool]) -> HelloFacts:
     """What the cloud is told about this device (section 3.6).
 
     Pictures are sent upright, and there is no live feed that a browser would have to turn.
@@ -151,5 +175,5 @@ def hello_facts(settings: Settings, mac: str, *, camera: bool) -> HelloFacts:
         version=__version__,
         local_ip=local_ip(),
         transform_img=0,
-        camera=camera,
+        camera=camera(),
     )

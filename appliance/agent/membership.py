@@ -17,7 +17,7 @@ from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.config import CloudSettings
-from appliance.errors import CloudError
+from appliance.errors import CloudError, StorageError
 from appliance.polar import session
 from appliance.polar.messages import CloudMessage
 
@@ -36,6 +36,7 @@ class Membership:
         self._state = state
         self._store = store
         self.identity = identity
+        self._rejected = ""
         self._deliver: Callable[[CloudMessage], None] = _nobody_listens
 
     def hand_on(self, deliver: Callable[[CloudMessage], None]) -> None:
@@ -67,6 +68,9 @@ class Membership:
             case session.HelloFailed(text):
                 log.error("%s", text)
                 self._state.see_notice(text)
+                self._rejected = text
+            case session.Online() if self._state.notice == self._rejected:
+                self._state.see_notice("")
             case session.Ignored(text):
                 log.info("%s", text)
 
@@ -119,8 +123,13 @@ class Membership:
         return self.identity.serial_number is not None or self.identity.deleted
 
     def _remember_owner(self, email: str) -> None:
+        """The owner is only shown: a full disk must not undo a registration."""
         self.identity = msgspec.structs.replace(self.identity, email=email)
-        self._store.save(self.identity)
+        try:
+            self._store.save(self.identity)
+        except StorageError as error:
+            log.error("the owner is not kept: %s", error.long)
+            self._state.see_notice(error.long)
 
 
 def _nobody_listens(message: CloudMessage) -> None:

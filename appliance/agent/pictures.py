@@ -72,6 +72,8 @@ class Pictures:
             await self._uploader.upload(kind, job.job_id if job else None, picture, fit)
         except ApplianceError as error:
             self._complain(error)
+        except Exception:  # boundary: a picture is never worth the agent
+            log.exception("a picture could not be uploaded")
 
     async def _record_one(self, job: CloudJob) -> None:
         try:
@@ -79,6 +81,8 @@ class Pictures:
             await self._timelapse.add(job, frame, time.time())
         except ApplianceError as error:
             self._complain(error)
+        except Exception:  # boundary: a frame is never worth the agent
+            log.exception("a frame could not be kept")
 
     async def _until_next(self, job: CloudJob | None) -> None:
         """Wait one interval, less when a cloud print begins or ends or the cloud returns."""

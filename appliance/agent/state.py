@@ -6,6 +6,8 @@ cloud handler the rest.
 
 from __future__ import annotations
 
+import time
+
 from appliance.polar.job import CloudJob
 from appliance.printer.api import Snapshot
 from appliance.revision import Revision
@@ -19,6 +21,7 @@ class AgentState:
         self.snapshot: Snapshot | None = None  # None while the printer daemon is away
         self.job: CloudJob | None = None
         self.notice = ""  # the last thing a person should know beside the state
+        self.notice_at = 0.0  # Unix seconds
         self.online = False
 
     def see_snapshot(self, snapshot: Snapshot | None) -> None:
@@ -47,4 +50,5 @@ class AgentState:
     def see_notice(self, text: str) -> None:
         """Something happened that a person should know."""
         self.notice = text
+        self.notice_at = time.time()
         self.revision.bump()

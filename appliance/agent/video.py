@@ -44,6 +44,7 @@ class Timelapse:
         self._size_limit = size_limit
         self._store: FrameStore | None = None
         self._key = ""
+        self._known_limit = USUAL_LIMIT
 
     def wants_frame(self, job: CloudJob, now: float) -> bool:
         """Whether a frame is due; ``now`` in Unix seconds."""
@@ -54,7 +55,10 @@ class Timelapse:
 
         A full disk is reported at the end of the job.
         """
-        await asyncio.to_thread(self._frames(job).add, frame, now, last=last)
+        store = self._frames(job)
+        if not store.frames():
+            await self._limit(job)  # while the cloud is there: at the end it may be away
+        await asyncio.to_thread(store.add, frame, now, last=last)
 
     async def finish(self, job: CloudJob) -> str:
         """Make the video and put it into the outbox; returns why there is none, or ''."""
@@ -101,8 +105,9 @@ class Timelapse:
         return self._store
 
     async def _limit(self, job: CloudJob) -> int:
+        """The largest video that the cloud takes, as it said last."""
         try:
-            return await self._size_limit(job.job_id) or USUAL_LIMIT
+            self._known_limit = await self._size_limit(job.job_id) or USUAL_LIMIT
         except CloudError as error:
-            log.info("the size limit of the video is not known: %s", error.long)
-            return USUAL_LIMIT
+            log.info("the size limit of the video is taken as before: %s", error.long)
+        return self._known_limit

@@ -25,7 +25,10 @@ async def fit(picture: bytes, max_size: int) -> bytes:
     jpeg.size_of(picture)
     if len(picture) <= max_size:
         return picture
-    return await _in_child(picture, max_size)
+    try:
+        return await _in_child(picture, max_size)
+    except OSError as error:  # no memory for another process
+        raise CameraError(f"The picture could not be made smaller ({error}).") from error
 
 
 async def _in_child(picture: bytes, max_size: int) -> bytes:

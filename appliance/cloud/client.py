@@ -33,7 +33,7 @@ from appliance.polar.actions import (
     Unregistered,
     UnregisterFailed,
 )
-from appliance.polar.session import Session
+from appliance.polar.session import HelloFacts, Session
 
 HELLO_TIMEOUT = 30.0  # s; from the open connection to helloResponse, or to registerResponse
 ANSWER_TIMEOUT = 30.0  # s; for unregisterResponse
@@ -98,6 +98,7 @@ class CloudClient:
         self._backoff = backoff
         self._timing = timing or Timing()
         self._connection: Connection | None = None
+        self._facts: Callable[[], HelloFacts] | None = None
         self._questions = Questions()
         self._registration: asyncio.Future[Registered | RegistrationFailed] | None = None
         self._unregistration: asyncio.Future[Unregistered | UnregisterFailed] | None = None
@@ -109,6 +110,10 @@ class CloudClient:
         self._wake = asyncio.Event()
         self._outage = Outage(self._timing.monotonic())
         self._at_once = False
+
+    def introduce_as(self, facts: Callable[[], HelloFacts]) -> None:
+        """Ask ``facts`` anew before each connection: addresses and cameras come and go."""
+        self._facts = facts
 
     # What the agent asks.
 
@@ -254,6 +259,8 @@ class CloudClient:
 
     async def _live_once(self) -> None:
         """One connection from its opening to its end; raises CloudError saying why it ended."""
+        if self._facts is not None:
+            self._session.facts = self._facts()
         connection = await self._open()
         began = self._timing.monotonic()
         self._connection = connection

@@ -35,6 +35,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
 
     job_id: str
     key: str  # of this print: tells two prints of one job (or of "123") apart
+    serial_number: str = ""  # under which it is owed; it goes to no other owner
     completed: bool  # else canceled
     print_seconds: int | None = None
     filament_mm: int | None = None

@@ -28,7 +28,8 @@ class OutboxSender:
     """Sends what is pending, oldest first, while online; :meth:`run` never returns.
 
     Reports and videos go side by side, so that a long upload holds no report up. An entry
-    that fails waits with back-off while the others go on. ``send_report`` and
+    that fails waits with back-off while the others go on; ``given_up`` is told, as a
+    sentence, of one that is dropped. ``send_report`` and
     ``send_video`` return when the cloud has it; a CloudError from them means that the
     connection was lost and is not held against the entry.
     """
@@ -40,6 +41,7 @@ class OutboxSender:
         send_video: Callable[[VideoToSend], Awaitable[object]],
         wait_online: Callable[[], Awaitable[object]],
         *,
+        given_up: Callable[[str], None] | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -47,6 +49,7 @@ class OutboxSender:
         self._send_report = send_report
         self._send_video = send_video
         self._wait_online = wait_online
+        self._given_up = given_up
         self._clock = clock
         self._sleep = sleep
         self._due: dict[int, float] = {}
@@ -145,6 +148,8 @@ class OutboxSender:
         try:
             self._outbox.drop(entry, why)
             self._forget(entry)
+            if self._given_up is not None:
+                self._given_up(f"{_name(entry)} was given up: {why}")
         except StorageError as error:
             self._failed(entry, str(error))
 

@@ -49,6 +49,7 @@ def checked_url(address: str, base: URL | None = None) -> URL:
         if base is not None:
             url = base.join(url)
         host = url.host
+        (host or "").encode("idna")  # what the resolver would stumble over
     except (ValueError, TypeError):
         raise Refused("The cloud gave an address that is not a URL. Try the job again.") from None
     if url.scheme not in ("http", "https") or not host:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 log = logging.getLogger(__name__)
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals at which a daemon ends in good order; SIGHUP comes when a terminal is closed."""
 
 
 class Notifier(Protocol):
@@ -17,9 +21,6 @@ class Notifier(Protocol):
 
     def ready(self, status: str) -> None:
         """Start-up is finished; ``status`` is a sentence for `systemctl status`."""
-
-    def status(self, text: str) -> None:
-        """What the daemon is doing now."""
 
     def stopping(self) -> None:
         """The daemon is on its way out."""
@@ -39,10 +40,6 @@ class SystemdNotifier:
         """See Notifier."""
         self._notify(f"READY=1\nSTATUS={status}")
 
-    def status(self, text: str) -> None:
-        """See Notifier."""
-        self._notify(f"STATUS={text}")
-
     def stopping(self) -> None:
         """See Notifier."""
         self._notify("STOPPING=1")
@@ -60,10 +57,6 @@ class NoNotifier:
     def ready(self, status: str) -> None:
         """See Notifier."""
         log.info("%s", status)
-
-    def status(self, text: str) -> None:
-        """See Notifier."""
-        log.debug("%s", text)
 
     def stopping(self) -> None:
         """See Notifier."""

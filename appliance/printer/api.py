@@ -33,6 +33,10 @@ LOCAL_JOB_ID = "123"
 """The job id of a print that did not come from the cloud (protocol section 3.7)."""
 
 
+EMERGENCY = frozenset({"M108", "M112", "M410", "M876"})
+"""Commands that pass a full queue where the firmware has EMERGENCY_PARSER."""
+
+
 class LinkState(StrEnum):
     """How the daemon stands to the printer."""
 
@@ -136,6 +140,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""  # the printer's last M117 / notification text
     heaters: dict[str, Heater] = {}  # by cloud name: tool0, tool1, bed, chamber
     job: Job | None = None
+    unseen: tuple[Job, ...] = ()  # prints that ended before it and that nobody has forgotten
     lines_sent: int = 0  # of this connection, everything that went out
     lines_received: int = 0
     resends: int = 0

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 RETRY_PAUSE = 2.0  # seconds before a lost printer is looked for again
 GCODE_LIMIT = 300.0  # seconds for lines of a person: enough to home, level or heat
 STOP_LIMIT = 3.0  # seconds at the end of the daemon to make the printer safe
-EMERGENCY = frozenset({"M108", "M112", "M410", "M876"})  # pass a full queue where supported
 RESET_HINT = "Switch the printer off and on, or press Connect, once the cause is found."
 
 
@@ -136,6 +135,7 @@ class Engine:
             message=self._message,
             heaters=self._heaters,
             job=self._printing.view(time.monotonic()),
+            unseen=self._printing.unseen,
             lines_sent=marlin.lines_sent if marlin else 0,
             lines_received=marlin.lines_received if marlin else 0,
             resends=marlin.resends if marlin else 0,
@@ -193,7 +193,7 @@ class Engine:
         marlin = self._ready()
         queued = []
         for line in checked(lines):
-            if line.split()[0] in EMERGENCY and marlin.firmware.can("EMERGENCY_PARSER"):
+            if line.split()[0] in api.EMERGENCY and marlin.firmware.can("EMERGENCY_PARSER"):
                 self._send_now(line)
             else:
                 queued.append(line)

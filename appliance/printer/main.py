@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 
 from appliance import ipc
 from appliance.config import Settings
 from appliance.host.memory import keep_small
-from appliance.host.systemd import notifier
+from appliance.host.systemd import STOPPING, Notifier, notifier
 from appliance.printer import api
 from appliance.printer.detect import Detector, Remembered
 from appliance.printer.engine import Engine
 from appliance.printer.printing import Printing
 from appliance.printer.service import PrinterService
-from appliance.store import Record
+from appliance.store import Lock, Record
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +23,13 @@ async def run(settings: Settings) -> None:
     """Run the printer daemon until SIGINT or SIGTERM, and leave the printer safe."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
-    notify = notifier()
+    with Lock(settings.run_folder / "printer.lock", "The printer service"):
+        await _serve(settings, notifier(), stop)
+
+
+async def _serve(settings: Settings, notify: Notifier, stop: asyncio.Event) -> None:
     engine = Engine(
         settings.printer,
         Detector(settings.printer),

@@ -27,6 +27,7 @@ from appliance.store import Record
 
 log = logging.getLogger(__name__)
 
+UNSEEN = 20  # prints; an agent that is away for longer has other troubles
 READING_PAUSE = 0.02  # seconds of rest after each block of a first reading: lines go first
 
 
@@ -57,13 +58,14 @@ class Printing:
         self._closed = threading.Event()  # tells a first reading to give up
         self._kept: api.JobState | None = None  # the state that the record has
         self._forgotten = ""
+        self._unseen: tuple[api.Job, ...] = ()
 
     # --- the beginning --------------------------------------------------------------------
 
     def is_known(self, key: str) -> bool:
         """The print with this key was begun already."""
-        known = self.view(time.monotonic())
-        return known is not None and known.key == key
+        known = (self.view(time.monotonic()), *self._unseen)
+        return any(one is not None and one.key == key for one in known)
 
     async def prepare(self, request: api.StartJob) -> None:
         """Open and look at the file. Raises JobRefused, and what is wrong with the file."""
@@ -83,6 +85,8 @@ class Printing:
             raise JobRefused("Another print was started at the same moment.")
         self._refuse_second(prepared.request)
         self._prepared = None
+        if (past := self.view(now)) is not None:
+            self._unseen = (*self._unseen, past)[-UNSEEN:]
         self._close()
         self._job = PrintJob(
             prepared.request,
@@ -165,6 +169,11 @@ class Printing:
         """The firmware itself waits for a person, and not for heat."""
         return self._job is not None and self._job.waits_for_person
 
+    @property
+    def unseen(self) -> tuple[api.Job, ...]:
+        """Prints that ended before the present one and that nobody has forgotten."""
+        return self._unseen
+
     def view(self, now: float) -> api.Job | None:
         """The present print or the last one."""
         view = self._job.view(now) if self._job is not None else self._past
@@ -214,6 +223,7 @@ class Printing:
 
     def forget(self, key: str) -> None:
         """The end of the print with this key was seen."""
+        self._unseen = tuple(one for one in self._unseen if one.key != key)
         view = self.view(time.monotonic())
         if view is not None and view.key == key and view.state.ended:
             self._forgotten = key

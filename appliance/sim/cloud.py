@@ -79,6 +79,7 @@ class LocalCloud:
         self._stack = AsyncExitStack()
         self._change = asyncio.Event()
         self._durable = -1
+        self._write: asyncio.Task[None] | None = None
         self._port = self.options.port
 
     async def __aenter__(self) -> Self:
@@ -233,11 +234,15 @@ class LocalCloud:
 
     async def _save(self) -> None:
         self._durable = self.state.durable_revision
-        await asyncio.to_thread(self._record.save, self.state.saved())
+        write = asyncio.to_thread(self._record.save, self.state.saved())
+        self._write = asyncio.create_task(write)
+        await asyncio.shield(self._write)
 
     async def _stop_saving(self, saving: asyncio.Task[None]) -> None:
         saving.cancel()
         await asyncio.gather(saving, return_exceptions=True)
+        if self._write is not None:
+            await asyncio.wait({self._write})  # the folder may be removed after this
         if self._durable != self.state.durable_revision:
             await self._save()
 

@@ -13,6 +13,7 @@ import pytest
 from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.membership import Membership
+from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import JobReport, Outbox
@@ -37,17 +38,22 @@ class FakePrinter:
         self.started_keys: list[str] = []
         self.forgotten: list[str] = []
         self.refusal: PrinterError | None = None
+        self.unseen: tuple[api.Job, ...] = ()
         self._revision = 0
 
-    def snapshot(self) -> api.Snapshot:
+    def now(self) -> api.Snapshot:
         self._revision += 1
         return api.Snapshot(
-            life="a", revision=self._revision, link=api.LinkState.READY, job=self.job
+            life="a",
+            revision=self._revision,
+            link=api.LinkState.READY,
+            job=self.job,
+            unseen=self.unseen,
         )
 
     def tell(self) -> None:
         if self.state is not None:
-            self.state.see_snapshot(self.snapshot())
+            self.state.see_snapshot(self.now())
 
     async def start(self, request: api.StartJob) -> api.Snapshot:
         self.starts.append(request)
@@ -65,20 +71,23 @@ class FakePrinter:
                 started_at=1000.0,
                 file_size=100,
             )
-        return self.snapshot()
+        return self.now()
+
+    async def snapshot(self) -> api.Snapshot:
+        return self.now()
 
     async def cancel(self) -> api.Snapshot:
         if self.job is None or self.job.state.ended:
             raise JobRefused("Nothing is being printed.")
         self.finish(api.JobState.CANCELED)
-        return self.snapshot()
+        return self.now()
 
     async def forget(self, key: str) -> api.Snapshot:
         self.forgotten.append(key)
         if self.job is not None and self.job.key == key:
             self.job = None
         self.tell()
-        return self.snapshot()
+        return self.now()
 
     def finish(self, state: api.JobState, reason: str = "") -> None:
         assert self.job is not None
@@ -124,8 +133,9 @@ class World:
         self.state = AgentState()
         self.printer.state = self.state
         self.outbox = Outbox(self.folder / "outbox")
+        self.owed = Reports(self.outbox, lambda: "P3D1")
         self.jobs = CloudJobs(
-            self.state, self.folder, self.printer, self._fetch, self.video, self.outbox
+            self.state, self.folder, self.printer, self._fetch, self.video, self.owed
         )
         self.task = asyncio.create_task(self.jobs.run())
         self.printer.tell()
@@ -151,6 +161,14 @@ class World:
         async with asyncio.timeout(20):
             while not condition():
                 await self.state.revision.wait_beyond(self.state.revision.number)
+
+    async def reported(self) -> list[JobReport]:
+        """Wait for the first report, and return all that are owed."""
+        changed = self.outbox.changed()
+        async with asyncio.timeout(20):
+            while not self.reports():
+                await changed.wait()
+        return self.reports()
 
     def reports(self) -> list[JobReport]:
         """What is owed to the cloud."""

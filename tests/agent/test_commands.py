@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from appliance.agent.commands import NEXT_PRINT_TEXT, Commands
-from appliance.agent.custom import CustomCommands
+from appliance.agent.custom import CustomCommands, wire_name
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.state import AgentState
 from appliance.config import CustomCommand
@@ -21,6 +21,14 @@ from appliance.printer.client import PrinterClient
 from appliance.printer.console import checked
 
 SN = "P3D1"
+
+LISTED = [
+    CustomCommand(label="Preheat", gcode=["M104 S200", "M140 S60"]),
+    CustomCommand(label="Again", action="restart-agent"),
+    CustomCommand(label="Reboot", action="reboot"),
+    CustomCommand(label="Off", action="shutdown"),
+]
+NAMES = [wire_name(one) for one in LISTED]
 
 
 class Printer:
@@ -72,9 +80,8 @@ class Jobs:
         self.running = True
         self.requested.append(message.job_id)
 
-    async def cancel(self) -> bool:
-        self.canceled += self.running
-        return self.running
+    async def cancel_any(self) -> None:
+        self.canceled += 1
 
 
 class Power:
@@ -96,13 +103,7 @@ class Desk:
         self.serial: str | None = SN
         self.restarts = 0
         printer = cast(PrinterClient, self.printer)
-        listed = [
-            CustomCommand(label="Preheat", gcode=["M104 S200", "M140 S60"]),
-            CustomCommand(label="Again", action="restart-agent"),
-            CustomCommand(label="Reboot", action="reboot"),
-            CustomCommand(label="Off", action="shutdown"),
-        ]
-        custom = CustomCommands(listed, printer, self.power, self._restart)
+        custom = CustomCommands(LISTED, printer, self.power, self._restart)
         self.commands = Commands(
             self.state, cast(CloudJobs, self.jobs), printer, custom, self._send, lambda: self.serial
         )
@@ -143,7 +144,6 @@ async def desk() -> AsyncIterator[Desk]:
         (messages.Pause(serial_number=SN, type=PauseKind.COLD), ("pause", "cold")),
         (messages.Pause(serial_number=SN, type=PauseKind.FILAMENT), ("pause", "filament")),
         (messages.Resume(serial_number=SN), ("resume",)),
-        (messages.Cancel(serial_number=SN), ("cancel",)),
         (messages.ConnectPrinter(serial_number=SN), ("connect",)),
         (
             messages.Temperature(serial_number=SN, targets={"tool0": 200.0}),
@@ -151,7 +151,7 @@ async def desk() -> AsyncIterator[Desk]:
         ),
         (messages.Command(serial_number=SN, command="M105\r\n\nM115"), ("gcode", ["M105", "M115"])),
         (
-            messages.CustomCommand(serial_number=SN, custom_command="custom-1"),
+            messages.CustomCommand(serial_number=SN, custom_command=NAMES[0]),
             ("gcode", ["M104 S200", "M140 S60"]),
         ),
     ],
@@ -246,8 +246,7 @@ async def test_a_custom_command_that_was_never_listed(desk: Desk) -> None:
 
 
 async def test_what_the_host_is_asked(desk: Desk) -> None:
-    names = ("custom-2", "custom-3", "custom-4")
-    await desk.do(*(messages.CustomCommand(serial_number=SN, custom_command=n) for n in names))
+    await desk.do(*(messages.CustomCommand(serial_number=SN, custom_command=n) for n in NAMES[1:]))
     assert desk.restarts == 1
     assert desk.power.requests == [PowerAction.REBOOT, PowerAction.SHUTDOWN]
 
@@ -281,3 +280,26 @@ async def test_the_end_of_the_agent_drops_what_is_under_way(desk: Desk) -> None:
     desk.printer.slow.set()
     await desk.rest()
     assert desk.answers() == []
+
+
+async def test_an_emergency_does_not_stand_behind_a_heater(desk: Desk) -> None:
+    desk.printer.slow.clear()
+    await desk.do(
+        messages.Command(serial_number=SN, command="M190 S60"),
+        messages.Command(serial_number=SN, command="M112"),
+    )
+    assert desk.answers() == ["M112!"]
+    desk.printer.slow.set()
+    await desk.rest()
+    assert desk.answers() == ["M112!", "M190 S60!"]
+
+
+async def test_commands_do_not_pile_up_without_end(desk: Desk) -> None:
+    desk.printer.slow.clear()
+    waiting = [messages.Command(serial_number=SN, command="M190 S60") for _ in range(30)]
+    await desk.do(*waiting, messages.Pause(serial_number=SN))
+    assert "Too many commands" in desk.state.notice
+    assert desk.printer.asked[-1] == ("pause", "pause")
+    desk.printer.slow.set()
+    await desk.rest()
+    assert len(desk.answers()) == 20

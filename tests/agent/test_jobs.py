@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from appliance.errors import (
@@ -15,7 +16,7 @@ from appliance.errors import (
     StorageError,
     TransferError,
 )
-from appliance.polar.job import Outcome, Phase
+from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
 from appliance.printer import api
 from appliance.printer.client import PrinterUnreachable
@@ -45,7 +46,7 @@ async def test_a_job_goes_from_the_print_command_to_its_report(
     await world.until(lambda: ended(world))
     assert outcome(world) is Outcome.COMPLETED
     assert world.video.made == [world.state.job.key]
-    [report] = world.reports()
+    [report] = await world.reported()
     assert (report.job_id, report.completed, report.print_seconds) == ("P3D1-7", True, 60)
     for _ in range(3):
         world.jobs.announced()
@@ -75,7 +76,7 @@ async def test_cancel_while_downloading(world: World, print_message: Print) -> N
     await world.until(lambda: ended(world))
     assert outcome(world) is Outcome.CANCELED
     assert world.printer.starts == []
-    assert [r.completed for r in world.reports()] == [False]
+    assert [r.completed for r in await world.reported()] == [False]
 
 
 async def test_cancel_while_printing(world: World, print_message: Print) -> None:
@@ -106,7 +107,7 @@ async def test_a_download_that_fails_ends_the_job_with_its_reason(
     await world.until(lambda: ended(world))
     assert outcome(world) is Outcome.FAILED
     assert words in world.state.job.reason
-    assert [r.completed for r in world.reports()] == [False]
+    assert [r.completed for r in await world.reported()] == [False]
 
 
 async def test_a_refused_start_ends_the_job(world: World, print_message: Print) -> None:
@@ -200,7 +201,7 @@ async def test_without_a_record_a_running_print_is_taken_over(
     await world.until(lambda: printing(world))
     world.printer.finish(api.JobState.COMPLETED)
     await world.until(lambda: ended(world))
-    assert [r.job_id for r in world.reports()] == ["P3D1-7"]
+    assert [r.job_id for r in await world.reported()] == ["P3D1-7"]
 
 
 @pytest.mark.parametrize("kills", range(1, 30))
@@ -247,16 +248,16 @@ async def test_a_cancel_that_meets_a_daemon_that_is_away_is_asked_again(
     """A job must not end as failed while its print goes on."""
     world.jobs.request(print_message)
     await world.until(lambda: printing(world))
-    cancel, asked = world.printer.cancel, []
+    cancel, asked = world.printer.cancel, asyncio.Event()
 
     async def away() -> api.Snapshot:
-        asked.append(True)
+        asked.set()
         raise PrinterUnreachable("The printer service does not answer.")
 
     world.printer.cancel = away
     assert await world.jobs.cancel()
     world.printer.tell()
-    await world.until(lambda: len(asked) > 0)
+    await asyncio.wait_for(asked.wait(), 20)
     assert printing(world)
     assert world.reports() == []
     world.printer.cancel = cancel
@@ -295,3 +296,105 @@ async def test_a_broken_disk_does_not_keep_a_job_from_its_end(
         world.jobs.announced()
     await world.until(lambda: world.state.job is None)
     assert "The disk is full." in caplog.text
+
+
+async def test_cancel_any_reaches_a_local_print(world: World) -> None:
+    await world.printer.start(api.StartJob(path="/x", key="local", name="local.gcode"))
+    await world.jobs.cancel_any()
+    assert world.printer.job.state is api.JobState.CANCELED
+    with pytest.raises(JobRefused):
+        await world.jobs.cancel_any()
+
+
+async def test_a_mistake_of_ours_ends_the_job_and_does_not_come_back(
+    world: World, print_message: Print
+) -> None:
+    world.fetch_error = RuntimeError("a mistake")
+    world.jobs.request(print_message)
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.FAILED
+    assert "RuntimeError" in world.state.job.reason
+    assert not world.task.done()
+
+
+async def test_killed_while_a_canceled_job_is_being_started(
+    world: World, print_message: Print
+) -> None:
+    """The daemon took the print, the cancel is on the disk, the answer never came."""
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    started = world.state.job
+    await world.kill()
+    record = msgspec.structs.replace(started, phase=Phase.STARTING, cancel_requested=True)
+    Record(world.folder / "job.json", CloudJob).save(record)
+    world.begin()
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.CANCELED
+    assert world.printer.job.state is api.JobState.CANCELED
+
+
+async def test_a_job_that_failed_is_not_begun_again_after_a_kill(
+    world: World, print_message: Print
+) -> None:
+    world.fetch_error = TransferError("404")
+    world.jobs.request(print_message)
+    await world.until(lambda: ended(world))
+    await world.kill()
+    world.fetch_error = None
+    world.begin()
+    await world.until(lambda: ended(world))
+    assert world.printer.starts == []
+    assert [r.completed for r in await world.reported()] == [False]
+
+
+async def test_a_print_that_another_one_followed_is_still_reported(
+    world: World, print_message: Print
+) -> None:
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    await world.kill()
+    world.printer.finish(api.JobState.COMPLETED)
+    world.printer.unseen = (world.printer.job,)
+    world.printer.job = None
+    await world.printer.start(api.StartJob(path="/x", key="local", name="local.gcode"))
+    world.begin()
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.COMPLETED
+
+
+async def test_a_canceled_download_leaves_nothing_on_the_disk(
+    world: World, print_message: Print
+) -> None:
+    world.fetch_allowed.clear()
+    world.jobs.request(print_message)
+    await world.fetch_started.wait()
+    spool = world.folder / "spool"
+    spool.mkdir(exist_ok=True)
+    (spool / f"{world.state.job.key}.gcode.part").write_bytes(b"half")
+    await world.jobs.cancel()
+    await world.until(lambda: ended(world))
+    for _ in range(3):
+        world.jobs.announced()
+    await world.until(lambda: world.state.job is None)
+    assert list(spool.iterdir()) == []
+
+
+async def test_the_last_print_is_forgotten_before_the_next_one_begins(
+    world: World, print_message: Print
+) -> None:
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    first = world.state.job
+    world.printer.finish(api.JobState.COMPLETED)
+    await world.until(lambda: ended(world))
+    world.fetch_error = TransferError("404")
+    world.jobs.request(Print(job_id="P3D1-8", gcode_file="http://x/8"))
+    await world.until(lambda: ended(world) and world.state.job.job_id == "P3D1-8")
+    assert first.key in world.printer.forgotten
+    changed = world.outbox.changed()
+    while len(world.reports()) < 2:
+        await asyncio.wait_for(changed.wait(), 20)
+    assert {(r.job_id, r.completed) for r in world.reports()} == {
+        ("P3D1-7", True),
+        ("P3D1-8", False),
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.agent.local import LocalJobs
+from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.errors import StorageError
@@ -31,7 +32,9 @@ class Desk:
     async def life(self, *, shown: float = 0.0) -> AsyncIterator[None]:
         self.state = self.printer.state = AgentState()
         self.outbox = Outbox(self.folder / "outbox")
-        local = LocalJobs(self.state, self.printer, self.outbox, shown=shown)
+        local = LocalJobs(
+            self.state, self.printer, Reports(self.outbox, lambda: "P3D1"), shown=shown
+        )
         self.printer.tell()
         task = asyncio.create_task(local.run())
         try:

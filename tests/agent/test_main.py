@@ -122,6 +122,6 @@ async def test_a_part_that_fails_takes_the_agent_down(
 
 
 def test_what_hello_says_of_us(settings: Settings) -> None:
-    facts = hello_facts(settings, "02:00:00:00:00:01", camera=True)
+    facts = hello_facts(settings, "02:00:00:00:00:01", lambda: True)
     assert (facts.mac, facts.mfg, facts.camera) == ("02:00:00:00:00:01", "test", True)
     assert facts.transform_img == 0, "pictures are sent upright"

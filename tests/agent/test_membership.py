@@ -78,7 +78,7 @@ class Agent:
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
-        self.membership, self.client = await join_cloud(self.settings, self.state, camera=False)
+        self.membership, self.client = await join_cloud(self.settings, self.state, lambda: False)
         line = asyncio.create_task(self.client.run())
         try:
             yield

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from appliance import __version__
-from appliance.agent.custom import CustomCommands
+from appliance.agent.custom import CustomCommands, wire_name
 from appliance.agent.delivery import Delivery
 from appliance.agent.presence import Presence
 from appliance.cloud.uploads import Uploader
@@ -71,7 +71,7 @@ async def test_each_connection_learns_version_and_menu(linked: Linked) -> None:
         await linked.cloud.wait_for(lambda state: state.printer().commands, 20)
         assert linked.cloud.printer.running_version == __version__
         [entry] = linked.cloud.printer.commands
-        assert entry == MenuCommand("Preheat", "custom-1", "", "Sure?")
+        assert entry == MenuCommand("Preheat", wire_name(listed[0]), "", "Sure?")
         assert linked.state.online
         linked.cloud.faults.refuse = True
         linked.cloud.drop_connections()

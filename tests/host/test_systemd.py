@@ -14,9 +14,8 @@ def test_what_systemd_hears() -> None:
     heard: list[str] = []
     notify = SystemdNotifier(heard.append, {})
     notify.ready("It runs.")
-    notify.status("Printing")
     notify.stopping()
-    assert heard == ["READY=1\nSTATUS=It runs.", "STATUS=Printing", "STOPPING=1"]
+    assert heard == ["READY=1\nSTATUS=It runs.", "STOPPING=1"]
 
 
 async def test_the_watchdog_is_fed_three_times_an_interval() -> None:
