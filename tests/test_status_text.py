@@ -159,7 +159,7 @@ def test_what_the_agent_adds() -> None:
     assert lines["Cloud job"] == "Vase (downloading) Downloading 34 %"
     assert lines["Last cloud job"] == "Vase: failed. It was cold. Dark."
     assert lines["Owed to the cloud"] == "2 waiting: No room."
-    assert lines["Notice"] .endswith(": Look.")
+    assert lines["Notice"].endswith(": Look.")
     assert "Cloud job" not in told(changed(view, job=last), READY)
 
 

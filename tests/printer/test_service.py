@@ -89,9 +89,9 @@ async def test_the_stream_comes_back_with_the_daemon(idle: Daemon) -> None:
     stream = idle.client.snapshots()
     async with asyncio.timeout(PATIENCE):
         first = await anext(stream)
-        while (later := await anext(stream)) != first and later is not None:
-            if later.problem:
-                break
+        latest = first
+        while latest is None or latest.problem is None:  # nothing changes after it was found out
+            latest = await anext(stream)
         await idle.end()
         while await anext(stream) is not None:
             pass
