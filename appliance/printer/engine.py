@@ -78,6 +78,7 @@ class Engine:
         self._lost = asyncio.Event()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
+        self._cooling = False  # after a print that left the printer hot: on this connection
         self._breaking = False  # lines that wait for heat or for a person are being broken off
 
     async def run(self) -> None:
@@ -268,6 +269,7 @@ class Engine:
         self._console.abandon(reason)
         self._owners.clear()
         self._heaters = {}
+        self._cooling = False
 
     async def _pause(self) -> None:
         """Wait before the next try; a request to connect cuts it short."""
@@ -384,14 +386,18 @@ class Engine:
     def _on_ready(self, firmware: events.Firmware) -> None:
         log.info("printer ready: %s %s", firmware.name, firmware.machine)
         self._problem = None
-        if self._printing.left_hot:
+        self._cooling = self._printing.left_hot
+        if self._cooling:
             # A print ended without a chance to switch off: this is the first one.
             self._console.post(SAFE)
 
     def _cool_further(self) -> None:
-        """After SAFE, once it is known which heaters there are."""
-        if self._printing.left_hot:
-            self._printing.left_hot = False
+        """After SAFE, once it is known which heaters there are.
+
+        Not before: a board that was not reset reports by itself while it is being met.
+        """
+        if self._cooling:
+            self._cooling = self._printing.left_hot = False
             if not self._printing.running:
                 self._console.post(further_off(self._heaters))
 

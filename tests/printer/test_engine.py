@@ -454,6 +454,19 @@ async def test_what_a_killed_daemon_left_hot_is_switched_off(
         assert printed(board) == ["M104 S0", "M140 S0", "M107", "M84"]
 
 
+async def test_reports_before_the_greeting_do_not_pass_for_the_answer_to_it(
+    quick: None, tmp_path: Path, world: Any, board: PtyPrinter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The killed daemon had asked for reports; the board, not reset, goes on with them."""
+    async with world(Path(board.path)) as daemon:
+        await daemon.ready()
+        await daemon.client.run_gcode(["M155 S1"])
+    monkeypatch.setattr("appliance.printer.handshake.GREETING_WAIT", 1.2)
+    await board.ask(heat)
+    async with world(Path(board.path), left_by_a_killed_daemon()):
+        await board.wait_for(cold)
+
+
 class TestTwoTools:
     @pytest.fixture
     def options(self) -> MarlinOptions:
