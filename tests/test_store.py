@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -271,3 +272,33 @@ def test_any_value_comes_back(
     assert encoded
     record.save(Thing(name, number))
     assert record.load() == Thing(name, number)
+
+
+def test_a_lock_is_held_by_one_and_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "one.lock"
+    with (
+        store.Lock(path, "The agent"),
+        pytest.raises(StorageError, match=r"The agent runs already"),
+        store.Lock(path, "The agent"),
+    ):
+        pass
+    with store.Lock(path, "The agent"):
+        pass
+
+
+def test_a_killed_process_lets_go_of_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "one.lock"
+    code = (
+        "import os, signal, sys; from pathlib import Path; from appliance.store import Lock\n"
+        "with Lock(Path(sys.argv[1]), 'x'): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with store.Lock(path, "The agent"):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError), store.Lock(tmp_path / "file" / "one.lock", "The agent"):
+        pass

@@ -53,7 +53,7 @@ async def ended(agent: asyncio.Task[None]) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_from_the_first_start_to_the_signal(
     settings: Settings,
     cloud: LocalCloud,

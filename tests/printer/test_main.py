@@ -118,7 +118,7 @@ async def test_killed_in_the_middle_the_next_life_says_so_and_cools(
     assert "Traceback" not in daemon.log()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_stopped_in_the_middle_it_leaves_the_printer_safe(
     daemon: Process, board: PtyPrinter, tmp_path: Path, number: signal.Signals
 ) -> None:
