@@ -64,7 +64,7 @@ async def serve(app: web.Application, socket: Path) -> web.AppRunner:
             "Stop that one first (systemctl stop polar-printer polar-agent).",
             short="Runs already",
         )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         socket.parent.mkdir(parents=True, exist_ok=True)

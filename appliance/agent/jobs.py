@@ -297,13 +297,17 @@ class CloudJobs:
             log.info("the print is not canceled yet: %s", error.long)
 
     def _see_progress(self, printed: api.Job) -> None:
+        """Nothing goes back: the record of a daemon that crashed is older than what we saw."""
+        job = self._state.job
+        if job is None:
+            return
         self._change(
             started_at=printed.started_at,
-            print_seconds=printed.print_seconds,
-            filament_mm=printed.filament_mm,
-            estimated_seconds=printed.estimated_seconds,
+            print_seconds=max(job.print_seconds, printed.print_seconds),
+            filament_mm=printed.filament_mm or job.filament_mm,
+            estimated_seconds=printed.estimated_seconds or job.estimated_seconds,
             file_size=printed.file_size,
-            bytes_read=printed.bytes_read,
+            bytes_read=max(job.bytes_read, printed.bytes_read),
         )
 
     def _printed(self, printed: api.Job) -> None:

@@ -18,6 +18,7 @@ from appliance.errors import ApplianceError, PrinterError, StorageError
 from appliance.printer import api, events
 from appliance.printer.console import SAFE, Console, checked, further_off, heater_commands
 from appliance.printer.detect import Found, Remembered
+from appliance.printer.heat import HeatMemory
 from appliance.printer.link import OnData, OnLost
 from appliance.printer.printing import Printing
 from appliance.printer.protocol import Marlin
@@ -61,12 +62,14 @@ class Engine:
         finder: Finder,
         port: Record[Remembered],
         printing: Printing,
+        heat: HeatMemory,
     ) -> None:
         self.revision = Revision()
         self._settings = settings
         self._finder = finder
         self._port = port
         self._printing = printing
+        self._heat = heat
         self._console = Console()
         self._life = secrets.token_hex(4)
         self._connection: Found | None = None
@@ -79,7 +82,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._cooling = False  # after a print that left the printer hot: on this connection
-        self._breaking = False  # lines that wait for heat or for a person are being broken off
+        self._stopping = False  # the daemon is on its way out
 
     async def run(self) -> None:
         """Find the printer, talk to it until it is lost, for ever."""
@@ -107,12 +110,14 @@ class Engine:
         self._printing.close()
 
     async def _make_safe(self) -> None:
+        self._stopping = True
+        self._drop_console("The printer service is stopping.")
         if self._printing.running:
             reason = "The printer service was stopped during the print."
             self._printing.fail(reason, time.monotonic())
-            self._break_waits()
         elif any(heater.target for heater in self._heaters.values()):
             self._console.post([*further_off(self._heaters), *SAFE])
+        self._send_now("M108")  # whatever waits for heat, a print's line or a person's
         self._flow()
         try:
             async with asyncio.timeout(STOP_LIMIT):
@@ -120,6 +125,17 @@ class Engine:
                     await self.revision.wait_beyond(self.revision.number)
         except TimeoutError:
             log.warning("the printer did not confirm that its heaters are off")
+            self._shout_safe()
+
+    def _drop_console(self, reason: str) -> None:
+        self._console.abandon(reason)
+        self._owners = {n: one for n, one in self._owners.items() if one is not self._console}
+
+    def _shout_safe(self) -> None:
+        """Past window and numbering: these lines wait in the printer until it listens again."""
+        if self._connection is not None:
+            lines = "\n".join(("", *further_off(self._heaters), *SAFE, ""))
+            self._connection.link.write(lines.encode())
 
     def snapshot(self) -> api.Snapshot:
         """The whole state now."""
@@ -170,7 +186,7 @@ class Engine:
     def cancel(self) -> None:
         """End the print at once. Raises JobRefused."""
         self._printing.cancel(time.monotonic())
-        self._break_waits()
+        self._send_now("M108")  # whatever waits for heat, a print's line or a person's
         self._flow()
 
     def forget(self, key: str) -> None:
@@ -217,6 +233,8 @@ class Engine:
 
     def _ready(self) -> Marlin:
         marlin = self._marlin
+        if self._stopping:
+            raise PrinterError("The printer service is stopping.", short="Stopping")
         if marlin is not None and marlin.state is api.LinkState.READY:
             return marlin
         problem = self._problem
@@ -235,7 +253,6 @@ class Engine:
         self._connection = connection
         self._marlin = Marlin(baud=connection.baud or 115_200)
         self._owners.clear()
-        self._breaking = False
         self._marlin.opened(now)
         self._problem = None
         self._remember(Remembered(connection.port, connection.baud))
@@ -261,6 +278,7 @@ class Engine:
         log.warning("printer lost: %s", reason)
         self._give_up(reason)
         self._see_problem(api.Problem("Printer unplugged", reason))
+        self._connection = self._marlin = None  # nothing is accepted for it from here on
         self._lost.set()
 
     def _give_up(self, reason: str) -> None:
@@ -326,12 +344,6 @@ class Engine:
                 if sender is self._console:
                     self._printing.note_command(line)
 
-    def _break_waits(self) -> None:
-        """A heater that is waited for must not hold the end up; one wait may follow another."""
-        self._breaking = self._printing.waits
-        if self._breaking:
-            self._send_now("M108")
-
     def _send_now(self, *commands: str) -> None:
         """Past the queue, where the firmware can; elsewhere it would only stand in line."""
         marlin = self._marlin
@@ -362,14 +374,15 @@ class Engine:
                 owner = self._owners.pop(number, None)
                 if owner is not None:
                     owner.acknowledged(number, answer, time.monotonic())
-                if self._breaking:
-                    self._break_waits()
+                if self._printing.stopping and self._printing.waits:
+                    self._send_now("M108")  # one wait may follow another
             case events.Temperatures(heaters):
                 self._heaters = heaters
                 self._printing.note_printer(heaters, self._marlin.resends if self._marlin else 0)
+                self._heat.see(heaters)
                 self._cool_further()
-            case events.Busy():
-                pass
+            case events.Busy(text):
+                self._on_busy(text)
             case events.Text(line):
                 self._on_text(line)
             case events.HostAction(name, argument):
@@ -386,7 +399,7 @@ class Engine:
     def _on_ready(self, firmware: events.Firmware) -> None:
         log.info("printer ready: %s %s", firmware.name, firmware.machine)
         self._problem = None
-        self._cooling = self._printing.left_hot
+        self._cooling = self._printing.left_hot or self._heat.left_hot
         if self._cooling:
             # A print ended without a chance to switch off: this is the first one.
             self._console.post(SAFE)
@@ -397,9 +410,16 @@ class Engine:
         Not before: a board that was not reset reports by itself while it is being met.
         """
         if self._cooling:
-            self._cooling = self._printing.left_hot = False
+            self._cooling = self._printing.left_hot = self._heat.left_hot = False
             if not self._printing.running:
                 self._console.post(further_off(self._heaters))
+
+    def _on_busy(self, text: str) -> None:
+        """It works on something long, or waits; the print's end must not wait for that."""
+        if "paused for user" in text:
+            self._printing.note_waiting()
+        if self._printing.stopping:
+            self._send_now("M108")
 
     def _on_text(self, line: str) -> None:
         log.debug("printer: %s", line)

@@ -66,6 +66,7 @@ class PrintJob:
         self.tracker = Tracker(extruder_mode(firmware.name))
         self.state = JobState.PRINTING
         self.firmware_waits = False  # it paused by itself (M600, run-out) and goes on by itself
+        self._asked = False  # it said that it waits for a person
         self._start = start
         self._file = file
         self._size = file.seek(0, 2)
@@ -126,6 +127,7 @@ class PrintJob:
             return
         self._now = now
         self._runner.heard(answer)
+        self._asked = False
         if self.firmware_waits:
             self.note_firmware_resume(now)  # it takes commands again
         self._advance()
@@ -144,7 +146,8 @@ class PrintJob:
     def waits(self) -> bool:
         """A sent command may be waiting for heat or for a person; for a cancel, M108 ends that."""
         sent = self._outstanding.values()
-        return self.firmware_waits or any(_HEATS.match(c) or _ASKS.match(c) for c in sent)
+        asks = self.firmware_waits or self._asked
+        return asks or any(_HEATS.match(c) or _ASKS.match(c) for c in sent)
 
     @property
     def waits_for_person(self) -> bool:
@@ -154,7 +157,16 @@ class PrintJob:
         """
         sent = self._outstanding.values()
         heats = any(map(_HEATS.match, sent))
-        return not heats and (self.firmware_waits or any(map(_ASKS.match, sent)))
+        return not heats and (self.firmware_waits or self._asked or any(map(_ASKS.match, sent)))
+
+    def note_waiting(self) -> None:
+        """``busy: paused for user``: it waits, even if a doubled ok said that it went on."""
+        self._asked = True
+
+    @property
+    def stopping(self) -> bool:
+        """Canceled or failed, and what makes the printer safe is not done yet."""
+        return self.state in _STOPPING and not self.done
 
     @property
     def done(self) -> bool:
@@ -350,7 +362,9 @@ class PrintJob:
         tools = [int(n[4:]) for n in self.heaters if n.startswith("tool") and n[4:].isdecimal()]
         lifted = self._pause is not None and self._pause.lifted
         lift = 0.0 if lifted else self._settings.park_lift
-        yield from parking.make_safe(self.tracker.state(), tools, lift)
+        yield from parking.make_safe(
+            self.tracker.state(), tools, lift, chamber="chamber" in self.heaters
+        )
         yield None
         if self.state is JobState.CANCELING:
             self._end(JobState.CANCELED, self._reason)
@@ -364,7 +378,9 @@ class PrintJob:
         if self.tracker.heating:
             log.info("job %s ended with its heaters on", self._start.job_id)
             lift = self._settings.park_lift
-            yield from parking.make_safe(self.tracker.state(), self.tracker.tools, lift)
+            yield from parking.make_safe(
+                self.tracker.state(), self.tracker.tools, lift, chamber="chamber" in self.heaters
+            )
             yield None
         self._end(JobState.COMPLETED, "")
 
@@ -428,6 +444,7 @@ class PrintJob:
 
 
 _WAITING_FOR = {PauseKind.COLD: NOZZLE_OFF, PauseKind.FILAMENT: CHANGE_FILAMENT}
+_STOPPING = frozenset({JobState.CANCELING, JobState.FAILED})
 _DOING = {
     JobState.PRINTING: "it is printing",
     JobState.PAUSING: "it is being paused",

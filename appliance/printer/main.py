@@ -12,6 +12,7 @@ from appliance.host.systemd import STOPPING, Notifier, notifier
 from appliance.printer import api
 from appliance.printer.detect import Detector, Remembered
 from appliance.printer.engine import Engine
+from appliance.printer.heat import HeatMemory
 from appliance.printer.printing import Printing
 from appliance.printer.service import PrinterService
 from appliance.store import Lock, Record
@@ -35,6 +36,7 @@ async def _serve(settings: Settings, notify: Notifier, stop: asyncio.Event) -> N
         Detector(settings.printer),
         Record(settings.state_folder / "port.json", Remembered),
         Printing(settings.printer, Record(settings.state_folder / "print.json", api.Job)),
+        HeatMemory(Record(settings.state_folder / "hot.json", bool)),
     )
     runner = await ipc.serve(PrinterService(engine).app(), settings.printer_socket)
     try:

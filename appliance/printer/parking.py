@@ -135,12 +135,14 @@ def fans_off(state: MachineState) -> Iterator[str]:
     yield from (_fan(fan, 0) for fan in sorted({0, *state.fans}))
 
 
-def make_safe(state: MachineState, tools: Iterable[int], lift: float) -> Iterator[str]:
+def make_safe(
+    state: MachineState, tools: Iterable[int], lift: float, *, chamber: bool = False
+) -> Iterator[str]:
     """All heaters and fans off, the head up by ``lift`` mm where it is homed, motors off."""
     for tool in sorted({*tools, *state.hotends, state.tool}):
         yield f"M104 {_of(tool, state)}S0"
     yield "M140 S0"
-    if state.chamber is not None:
+    if chamber or state.chamber is not None:
         yield "M141 S0"
     yield from fans_off(state)
     if lift > 0 and len(state.homed) == 3:

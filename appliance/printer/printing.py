@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from appliance.config import PrinterSettings
-from appliance.errors import JobRefused, StorageError
+from appliance.errors import JobRefused, PrinterError, StorageError
 from appliance.gcode.check import check_gcode
 from appliance.gcode.facts import GcodeFacts, first_reading, stated_facts
 from appliance.printer import api
@@ -107,6 +107,8 @@ class Printing:
         job = self._job
         if job is not None and not job.done and not self.is_known(request.key):
             view = job.view(time.monotonic())
+            if view.state.ended:
+                raise PrinterError("The printer is still being made safe after the last print.")
             raise JobRefused(f"{view.name or 'A print'} is {view.state.value}. Wait for its end.")
 
     async def _read_first(self, job: PrintJob, prepared: _Prepared) -> None:
@@ -160,6 +162,11 @@ class Printing:
         return self._job is not None and not self._job.done
 
     @property
+    def stopping(self) -> bool:
+        """A print was canceled or has failed, and the printer is not safe yet."""
+        return self._job is not None and self._job.stopping
+
+    @property
     def waits(self) -> bool:
         """A line of the print may be waiting for heat or for a person (M109, M600)."""
         return self._job is not None and self._job.waits
@@ -210,6 +217,11 @@ class Printing:
             self.left_hot = True
             self._job.lost(reason, now)
             self.keep_record(now)
+
+    def note_waiting(self) -> None:
+        """The firmware says that it waits for a person."""
+        if self._job is not None:
+            self._job.note_waiting()
 
     def note_firmware_pause(self, now: float) -> None:
         """The firmware waits by itself."""

@@ -16,6 +16,7 @@ from appliance.printer import api, engine, handshake
 from appliance.printer.client import PrinterClient
 from appliance.printer.detect import Detector, Remembered
 from appliance.printer.engine import Engine
+from appliance.printer.heat import HeatMemory
 from appliance.printer.printing import Printing
 from appliance.printer.service import PrinterService
 from appliance.sim.marlin import MarlinOptions
@@ -41,7 +42,13 @@ class Daemon:
     async def begin(self) -> None:
         """The daemon starts."""
         printing = Printing(self.settings, self.record)
-        self.engine = Engine(self.settings, Detector(self.settings), self.port, printing)
+        self.engine = Engine(
+            self.settings,
+            Detector(self.settings),
+            self.port,
+            printing,
+            HeatMemory(Record(self.folder / "hot.json", bool)),
+        )
         self._runner = await ipc.serve(PrinterService(self.engine).app(), self.socket)
         self._task = asyncio.create_task(self.engine.run())
 

@@ -470,3 +470,11 @@ def test_nothing_is_done_before_the_printer_truly_has_every_line() -> None:
     assert bench.job.peek(bench.now) is None
     settled = True
     assert bench.job.peek(bench.now) == "M400"
+
+
+def test_a_printer_that_says_that_it_waits_is_believed() -> None:
+    """A doubled ok may have counted the M0 as done."""
+    bench = parked()
+    before = (bench.job.waits, bench.job.waits_for_person)
+    bench.job.note_waiting()
+    assert (before, bench.job.waits, bench.job.waits_for_person) == ((False, False), True, True)
