@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -17,6 +21,8 @@ from typing import Generic, Self, TypeVar
 import msgspec
 
 from appliance.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -149,6 +155,41 @@ class Record(Generic[T]):
     def clear(self) -> None:
         """Forget the value."""
         remove(self.path)
+
+
+class BackgroundRecord(Record[T]):
+    """A record that is written on a thread of its own, in order: a card that stalls holds
+    nobody up. What cannot be kept is logged. A context manager, whose end waits for the card.
+    """
+
+    def __init__(self, path: Path, kind: type[T], mode: int = 0o600) -> None:
+        super().__init__(path, kind, mode)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix=path.name)
+
+    def save(self, value: T) -> None:
+        """Keep ``value`` soon."""
+        self._writer.submit(self._logged, partial(super().save, value))
+
+    def clear(self) -> None:
+        """Forget the value soon."""
+        self._writer.submit(self._logged, super().clear)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.shutdown()
+
+    def _logged(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except StorageError as error:
+            log.error("%s is not kept: %s", self.path.name, error.long)
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:

@@ -302,3 +302,24 @@ def test_a_lock_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError), store.Lock(tmp_path / "file" / "one.lock", "The agent"):
         pass
+
+
+def test_a_background_record_is_written_in_order_and_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    with store.BackgroundRecord(path, int) as record:
+        for number in range(20):
+            record.save(number)
+    assert record.load() == 19
+    with store.BackgroundRecord(path, int) as record:
+        record.save(5)
+        record.clear()
+    assert record.load() is None
+
+
+def test_a_background_record_that_cannot_be_kept_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    with store.BackgroundRecord(tmp_path / "file" / "one.json", int) as record:
+        record.save(1)
+    assert "one.json is not kept" in caplog.text

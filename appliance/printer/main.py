@@ -15,7 +15,7 @@ from appliance.printer.engine import Engine
 from appliance.printer.heat import HeatMemory
 from appliance.printer.printing import Printing
 from appliance.printer.service import PrinterService
-from appliance.store import Lock, Record
+from appliance.store import BackgroundRecord, Lock, Record
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,24 @@ async def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, notify: Notifier, stop: asyncio.Event) -> None:
-    engine = Engine(
-        settings.printer,
-        Detector(settings.printer),
-        Record(settings.state_folder / "port.json", Remembered),
-        Printing(settings.printer, Record(settings.state_folder / "print.json", api.Job)),
-        HeatMemory(Record(settings.state_folder / "hot.json", bool)),
-    )
+    folder = settings.state_folder
+    with (
+        BackgroundRecord(folder / "print.json", api.Job) as prints,
+        BackgroundRecord(folder / "hot.json", bool) as hot,
+    ):
+        engine = Engine(
+            settings.printer,
+            Detector(settings.printer),
+            Record(folder / "port.json", Remembered),
+            Printing(settings.printer, prints),
+            HeatMemory(hot),
+        )
+        await _run_engine(engine, settings, notify, stop)
+
+
+async def _run_engine(
+    engine: Engine, settings: Settings, notify: Notifier, stop: asyncio.Event
+) -> None:
     runner = await ipc.serve(PrinterService(engine).app(), settings.printer_socket)
     try:
         notify.ready("The printer service is running.")

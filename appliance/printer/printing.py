@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -313,6 +314,7 @@ def _open(path: Path) -> tuple[BinaryIO, GcodeFacts]:
     try:
         check_gcode(path)
         file = path.open("rb")
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)  # read ahead of the print
         facts = stated_facts(file)
     except OSError as error:
         raise FileUnreadable(
