@@ -99,6 +99,8 @@ _ACTION = re.compile(r"// ?action: ?([^\s:]+)[\s:]*(.*)")
 _START = re.compile(r"[^a-z]{0,3}start$")  # a reset makes a byte or two of noise in front
 _FIELD = re.compile(r"\b([A-Z][A-Z0-9_]+):")
 _CAPABILITY = re.compile(r"Cap: ?([A-Z0-9_]+): ?([01])$", re.IGNORECASE)
+_ERROR = re.compile(r"!!|(?:error|fatal)(?![\w.-])")
+_HALTED = re.compile(r"^(?!echo|//).*(?:kill\(\) called|printer halted)")
 _HOTTEST = 1500.0  # °C; more is a mangled digit
 
 _FATAL = (
@@ -168,10 +170,13 @@ def _ok(line: str) -> Ok:
 
 
 def _fatal(line: str) -> str:
+    """Why the printer stopped; "" for all that only mentions such words, as a file name may."""
     lowered = line.lower()
+    if not (_ERROR.match(lowered) or _HALTED.search(lowered)):
+        return ""
     cause = next((why for key, why in _FATAL if key in lowered), "")
-    if lowered.startswith(("echo", "//")) or not cause:
-        if not lowered.startswith(("!!", "fatal:")):
+    if not cause:
+        if not lowered.startswith(("!!", "fatal")):
             return ""
         cause = "its firmware met a fatal error"
     said = line.removeprefix("!!").strip()

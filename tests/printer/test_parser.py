@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.gcode.policy import left_out
+from appliance.gcode.reader import clean
 from appliance.printer import parser
 from appliance.printer.api import Heater
 from appliance.printer.parser import (
@@ -96,6 +98,22 @@ def test_what_stops_a_printer_is_told_in_a_sentence(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        b"echo:Max temp tower",
+        b"echo:Printer halted",
+        b"maxtemp-tower.gcode 12345",
+        b"error_maxtemp.gcode",
+        b"fatal.gcode 99",
+        b"Emergency stop test",
+        b"Cap:THERMAL_RUNAWAY:1",
+    ],
+)
+def test_text_that_only_mentions_a_fault_stops_nothing(line: bytes) -> None:
+    assert parser.parse(line) == Other(line.decode())
+
+
+@pytest.mark.parametrize(
     ("text", "heaters"),
     [
         (" T:210.00 /210.00 B:60.10 /60.00 @:64 B@:127", {"tool0": (210, 210), "bed": (60.1, 60)}),
@@ -134,3 +152,22 @@ _PIECES: Any = st.one_of(st.sampled_from([w.encode() for w in _WORDS]), st.binar
 @given(st.lists(_PIECES, max_size=12).map(b"".join))
 def test_never_raises(line: bytes) -> None:
     parser.parse(line)
+
+
+_ECHOED: Any = st.lists(
+    st.sampled_from([*_WORDS, "rs", "wait", "fatal", "halted", "k", "o", "5", " ", "echo:", "hi"]),
+    max_size=5,
+).map("".join)
+
+
+@given(_ECHOED | st.text(max_size=20), st.sampled_from(["", "echo:", "//"]))
+def test_what_a_print_may_have_echoed_is_never_taken_for_an_answer(text: str, mark: str) -> None:
+    flag = {"": "", "echo:": "E1 ", "//": "A1 "}[mark]
+    command = clean(f"M118 {flag}{text}".encode())
+    if left_out(command, 1):
+        return
+    said = command.removeprefix("M118").strip().removeprefix(flag.strip()).lstrip(" ")
+    if said[:2] in ("E1", "A1") or (said[:1] == "P" and said[1:2].isdigit()):
+        return  # more flags than one: another case
+    answer = parser.parse(f"{mark}{said}".encode())
+    assert answer is None or isinstance(answer, Other | Action)
