@@ -96,6 +96,11 @@ def is_layer_mark(comment: bytes) -> bool:
     return _LAYER.match(comment) is not None
 
 
+def is_text(command: str) -> bool:
+    """Whether this command carries words for people, such as M117."""
+    return _TEXT.match(command) is not None
+
+
 def clean(raw: bytes, number: int = 0) -> str:
     """The command in one line of a file, "" when there is none.
 
@@ -108,7 +113,7 @@ def clean(raw: bytes, number: int = 0) -> str:
         text = text[numbered.end() :]
     if not text or text[0] == "%":  # % begins and ends a program in other dialects
         return ""
-    if _TEXT.match(text):
+    if is_text(text):
         return _as_text(_CHECKSUM.sub("", text) if numbered else text)
     text = _PARENTHESES.sub("", _CHECKSUM.sub("", text)).strip()
     return _checked(text, number)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from appliance.errors import PrinterError
-from appliance.printer.api import Heater
+from appliance.gcode.policy import harm, word
+from appliance.gcode.reader import COMMAND_LIMIT, GcodeError, clean, is_text
+from appliance.printer.api import EMERGENCY, Heater
 
-LINE_LIMIT = 80  # characters; Marlin keeps 96 with number and checksum
 LINES_LIMIT = 200
 
 SAFE = ("M104 S0", "M140 S0", "M107", "M84")
@@ -95,22 +96,45 @@ class Console:
 
 
 def checked(lines: Sequence[str]) -> list[str]:
-    """The lines without comments and empty ones. Raises BadGcode naming the wrong one."""
+    """What a firmware would keep of the lines, without empty ones; as for a print file.
+
+    Raises BadGcode naming the wrong one.
+    """
     if len(lines) > LINES_LIMIT:
         raise BadGcode(f"{len(lines)} lines at once are too many; send at most {LINES_LIMIT}.")
-    kept = []
-    for position, raw in enumerate(lines, 1):
-        line = raw.partition(";")[0].replace("\t", " ").strip(" \r\n")
-        if len(line) > LINE_LIMIT:
-            raise BadGcode(f"Line {position} is longer than {LINE_LIMIT} characters.")
-        if not (line.isascii() and line.isprintable()):
+    kept = (_cleaned(raw, position) for position, raw in enumerate(lines, 1))
+    return [line for line in kept if line]
+
+
+def _cleaned(raw: str, position: int) -> str:
+    line = raw.partition(";")[0].replace("\t", " ").strip(" \r\n")
+    # A line feed would make one command of two; outside of texts nothing may be guessed.
+    if any(c < " " or c == "\x7f" for c in line) or not (line.isascii() or is_text(line)):
+        raise BadGcode(
+            f"Line {position} has control or non-ASCII characters. "
+            "Send plain G-code such as M105, one command a line."
+        )
+    try:
+        return clean(line.encode("utf-8", "replace"), position)
+    except GcodeError:
+        raise BadGcode(f"Line {position} is longer than {COMMAND_LIMIT} characters.") from None
+
+
+def refuse_beside_a_print(lines: Sequence[str]) -> None:
+    """Raise BadGcode when one of a person's lines would break the print that is running.
+
+    What must pass at any time passes: an emergency stop, the end of a wait, an answer to a
+    question (M112, M410, M108, M876).
+    """
+    for line in checked(lines):
+        code = word(line)
+        why = "" if code in EMERGENCY else harm(line)
+        if why:
             raise BadGcode(
-                f"Line {position} has control or non-ASCII characters. "
-                "Send plain G-code such as M105, one command a line."
+                f"{code} {why}, which would break the running print. "
+                "Send it when the print is over, or cancel the print first.",
+                short="Not while printing",
             )
-        if line:
-            kept.append(line)
-    return kept
 
 
 def further_off(heaters: Iterable[str]) -> list[str]:

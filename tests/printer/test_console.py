@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import PrinterError
+from appliance.gcode.reader import COMMAND_LIMIT
 from appliance.printer.api import Heater
-from appliance.printer.console import LINE_LIMIT, BadGcode, Console, checked, heater_commands
+from appliance.printer.console import (
+    BadGcode,
+    Console,
+    checked,
+    heater_commands,
+    refuse_beside_a_print,
+)
 
 LIMITS = {"tool": 300.0, "bed": 120.0, "chamber": 80.0}
 PRESENT = {"tool0": Heater(20.0), "tool1": Heater(20.0), "bed": Heater(20.0)}
@@ -73,7 +80,7 @@ async def test_somebody_who_stopped_waiting_does_no_harm() -> None:
     assert not console.busy
 
 
-@pytest.mark.parametrize("line", ["M105\x07", "M117 Grüße", "G1 X1\nG1 X2", "\x00", "M" + "1" * 99])
+@pytest.mark.parametrize("line", ["M105\x07", "M104 S２00", "G1 X1\nG1 X2", "\x00", "M" + "1" * 99])
 def test_what_cannot_be_sent_is_refused_with_its_place(line: str) -> None:
     with pytest.raises(BadGcode, match="Line 2"):
         checked(["M105", line])
@@ -91,7 +98,39 @@ def test_whatever_is_kept_is_one_short_printable_line(lines: list[str]) -> None:
     except BadGcode:
         return
     for line in kept:
-        assert line and line.isascii() and line.isprintable() and len(line) <= LINE_LIMIT
+        assert line and line.isascii() and line.isprintable() and len(line) <= COMMAND_LIMIT
+        assert not set(line) & set("\\()*")  # firmwares take these out before they check a line
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("M117 a\\b", "M117 ab"),
+        ("M117 (1/3) 2*3", "M117 [1/3] 2x3"),
+        ("M117 Grüße ; c", "M117 Grusse"),
+        ("G1 (probe) X5", "G1  X5"),
+        ("N12 G1 X5*97", "G1 X5"),
+    ],
+)
+def test_a_line_is_what_marlin_would_keep_of_it(line: str, kept: str) -> None:
+    assert checked([line]) == [kept]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["M28 a.gco", "M23 a.gco", "M24", "M32 a.gco", "M110 N0", "m110", "N4 M110", "M 0110 N5",
+     "M155 S0", "M928 a.gco", "M997", "M999", "M118 start", "M118 E1 busy: x"],
+)  # fmt: skip
+def test_what_would_break_a_running_print_is_refused_beside_it(line: str) -> None:
+    with pytest.raises(BadGcode, match=r"M\d+ .* would break the running print"):
+        refuse_beside_a_print(["M105", line])
+
+
+def test_what_a_person_may_do_beside_a_print_passes() -> None:
+    refuse_beside_a_print(
+        ["M112", "M108", "M410", "M876 S1", "M105", "M114", "M115", "M117 M28 start", "M220 S90",
+         "M118 hello", "G1 X1", "; M112", ""]
+    )  # fmt: skip
 
 
 def test_targets_become_commands() -> None:
