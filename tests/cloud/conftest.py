@@ -1,12 +1,19 @@
+from __future__ import annotations
+
+import asyncio
 import datetime
 import ipaddress
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.cloud.file_server import Bench, Server
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +43,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return folder / "cert.pem"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    server = Server()
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    yield server
+    listener.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, server: Server) -> AsyncIterator[Bench]:
+    async with aiohttp.ClientSession() as http:
+        yield Bench(tmp_path, http, server)
