@@ -12,20 +12,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
-from serial.tools import list_ports
 
 from appliance.config import PrinterSettings
 from appliance.errors import PrinterError
 from appliance.printer import events
 from appliance.printer.link import SOCKET, Link, OnData, OnLost, PortError, open_link
+from appliance.printer.ports import candidates
 from appliance.printer.protocol import Marlin
+
+__all__ = ["BAUDS", "Detector", "Found", "NoPrinter", "Remembered", "candidates", "pairs"]
 
 log = logging.getLogger(__name__)
 
-BY_ID = Path("/dev/serial/by-id")
 BAUDS = (250_000, 115_200, 500_000, 1_000_000, 230_400, 57_600)
 TRY_LIMIT = 8.0  # seconds for a pair: opening resets most boards, and some boot for long
 GARBAGE_SAMPLE = 24  # bytes after which a wrong baud rate can be told
@@ -54,22 +54,6 @@ class NoPrinter(PrinterError):
     """No port answers like a printer."""
 
     default_short = "Printer not found"
-
-
-def candidates(by_id: Path = BY_ID) -> Sequence[str]:
-    """The serial ports that may be a printer's, under names that survive a re-plug.
-
-    USB ports alone: the console and Bluetooth are never touched.
-    """
-    named = sorted(by_id.iterdir()) if by_id.is_dir() else []
-    known = {path.resolve() for path in named}
-    others = sorted(
-        port.device
-        for port in list_ports.comports()
-        if port.device.startswith(("/dev/ttyUSB", "/dev/ttyACM"))
-        and Path(port.device).resolve() not in known
-    )
-    return [*map(str, named), *others]
 
 
 def pairs(

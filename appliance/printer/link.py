@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import socket
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,7 @@ from typing import Protocol
 import serial
 
 from appliance.errors import PrinterError
+from appliance.printer.ports import candidates
 
 READ_SIZE = 4096  # bytes
 CONNECT_LIMIT = 5.0  # seconds, for socket://
@@ -124,18 +126,26 @@ class FileLink:
 def _open_serial(port: str, baud: int) -> int:
     """A descriptor of its own for the port; pyserial has set it up."""
     try:
-        # exclusive: two programs on one port would tear the lines apart
-        opened = serial.Serial(port, baud, timeout=0, write_timeout=0, exclusive=True)
-    except (serial.SerialException, OSError, ValueError) as error:
+        # exclusive: two programs on one port would tear the lines apart. The time-out between
+        # bytes sets VMIN to 1: with 0 an empty read could not be told from a hang-up.
+        opened = serial.Serial(
+            port, baud, timeout=0, write_timeout=0, inter_byte_timeout=0, exclusive=True
+        )
+        with contextlib.closing(opened):
+            return _taken_over(opened)
+    # What pyserial does not wrap is termios.error, which is no OSError: the device vanished.
+    except (serial.SerialException, OSError, ValueError, termios.error) as error:
         raise _explained(port, error) from error
+
+
+def _taken_over(opened: serial.Serial) -> int:
     # FTDI adapters wait 16 ms otherwise; a pseudo-terminal and others have no such timer.
     with contextlib.suppress(ValueError, OSError, NotImplementedError):
         opened.set_low_latency_mode(True)
     opened.reset_input_buffer()
-    # The duplicate shares the lock and the settings; pyserial's own would be closed with it.
+    # The duplicate shares the lock and the settings; pyserial's own is closed.
     handle = os.dup(opened.fileno())
     os.set_blocking(handle, False)
-    opened.close()
     return handle
 
 
@@ -156,7 +166,7 @@ def _open_socket(port: str) -> socket.socket:
 
 
 def _explained(port: str, error: Exception) -> PortError:
-    number = getattr(error, "errno", None)
+    number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK):
         return PortError(
             f"{port} is in use by another program. Close it, for example OctoPrint or a terminal.",
@@ -170,7 +180,7 @@ def _explained(port: str, error: Exception) -> PortError:
     if number == errno.ENOENT or not Path(port).exists():
         return PortError(
             f"{port} is not there. Plug the printer in and switch it on, or correct "
-            "[printer] port in the settings.",
+            f"[printer] port in the settings. Ports found: {', '.join(candidates()) or 'none'}.",
             short="Printer not found",
         )
     return PortError(f"{port} cannot be opened: {error}.")

@@ -4,13 +4,15 @@ import asyncio
 import errno
 import os
 import pty
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import serial
 
-from appliance.printer.link import PortError, open_link
+from appliance.printer import link as link_module
+from appliance.printer.link import FileLink, PortError, open_link
 from appliance.sim.marlin import MarlinOptions
 from appliance.sim.printer import PtyPrinter, TcpPrinter
 
@@ -130,11 +132,45 @@ async def test_two_programs_cannot_have_one_port(bare_pty: tuple[int, str]) -> N
     (await open_link(path, 115_200, ear.on_data, ear.on_lost)).close()
 
 
-async def test_a_port_that_is_not_there() -> None:
+async def test_a_byte_that_somebody_else_took_is_no_hang_up(bare_pty: tuple[int, str]) -> None:
+    master, path = bare_pty
+    ear = Ear()
+    link = await open_link(path, 115_200, ear.on_data, ear.on_lost)
+    assert isinstance(link, FileLink)
+    link._readable()  # called for a byte that is gone by now
+    assert ear.lost == []
+    os.write(master, b"ok\n")
+    await ear.until(b"ok\n")
+    link.close()
+
+
+async def test_a_device_that_vanishes_while_it_is_opened(
+    bare_pty: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = bare_pty
+
+    def vanish(_: serial.Serial) -> None:
+        raise termios.error(errno.EIO, "Input/output error")
+
+    ear = Ear()
+    with monkeypatch.context() as moment:
+        moment.setattr(serial.Serial, "reset_input_buffer", vanish)
+        with pytest.raises(PortError, match="cannot be opened") as caught:
+            await open_link(path, 115_200, ear.on_data, ear.on_lost)
+    (await open_link(path, 115_200, ear.on_data, ear.on_lost)).close()  # the lock was given back
+    assert isinstance(caught.value.__cause__, termios.error)  # and keeps all its frames till here
+
+
+async def test_a_port_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "candidates", lambda: ["/dev/ttyACM0", "/dev/ttyUSB3"])
     ear = Ear()
     with pytest.raises(PortError, match="is not there") as caught:
         await open_link("/dev/ttyUSB-none", 115_200, ear.on_data, ear.on_lost)
     assert "Plug" in caught.value.long
+    assert caught.value.long.endswith("Ports found: /dev/ttyACM0, /dev/ttyUSB3.")
+    monkeypatch.setattr(link_module, "candidates", list)
+    with pytest.raises(PortError, match="Ports found: none"):
+        await open_link("/dev/ttyUSB-none", 115_200, ear.on_data, ear.on_lost)
 
 
 async def test_a_file_is_no_port(tmp_path: Path) -> None:
