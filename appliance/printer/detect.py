@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,9 +28,12 @@ __all__ = ["BAUDS", "Detector", "Found", "NoPrinter", "Remembered", "candidates"
 log = logging.getLogger(__name__)
 
 BAUDS = (250_000, 115_200, 500_000, 1_000_000, 230_400, 57_600)
-TRY_LIMIT = 8.0  # seconds for a pair: opening resets most boards, and some boot for long
+TRY_LIMIT = 8.0  # seconds without a line of text: opening resets most boards, some boot for long
+HEARD_LIMIT = 4096  # bytes kept of what was heard
 GARBAGE_SAMPLE = 24  # bytes after which a wrong baud rate can be told
 GARBAGE_SHARE = 0.3  # of them that are no text
+
+_TEXT_LINE = re.compile(rb"(?:ok|[ -~]{4,})\r?")
 
 Open = Callable[[str, int, OnData, OnLost], Awaitable[Link]]
 
@@ -43,11 +47,12 @@ class Remembered(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Found:
-    """An open link on which a firmware answered."""
+    """An open link on which a firmware answered, or said that it has halted."""
 
     link: Link
     port: str
     baud: int
+    heard: bytes = b""  # of a halted one: what it said, which it will not say again
 
 
 class NoPrinter(PrinterError):
@@ -78,6 +83,11 @@ def is_garbage(data: bytes) -> bool:
     return len(data) >= GARBAGE_SAMPLE and wrong > GARBAGE_SHARE * len(data)
 
 
+def ends_with_text(heard: bytes) -> bool:
+    """The last whole line is one that somebody means to be read: the baud rate is right."""
+    return _TEXT_LINE.fullmatch(heard.rpartition(b"\n")[0].rpartition(b"\n")[2]) is not None
+
+
 class Detector:
     """Finds the printer again and again, for the engine."""
 
@@ -95,17 +105,18 @@ class Detector:
     async def find(self, remembered: Remembered | None, on_data: OnData, on_lost: OnLost) -> Found:
         """The first pair that answers. Raises NoPrinter or what keeps a port from opening."""
         problem: PortError | None = None
+        closed: set[str] = set()  # a port that cannot be opened cannot at another rate either
         tried: list[str] = []
         for port, baud in pairs(self._settings, remembered, self._ports()):
-            if problem is not None and tried[-1] == port:
-                continue  # a port that cannot be opened cannot at another rate either
+            if port in closed:
+                continue
             tried.append(port)
             try:
                 found = await self._try(port, baud, on_data, on_lost)
             except PortError as error:
-                problem = error
+                problem = problem or error
+                closed.add(port)
                 continue
-            problem = None
             if found is not None:
                 return found
         raise problem or _nobody(tried)
@@ -117,7 +128,7 @@ class Detector:
             if await trial.meet(link, baud):
                 log.info("a printer answers on %s at %d baud", port, baud)
                 trial.hand_over()
-                return Found(link, port, baud)
+                return Found(link, port, baud, trial.halted)
         except BaseException:
             link.close()
             raise
@@ -135,6 +146,7 @@ class _Trial:
         self._news = asyncio.Event()
         self._gone = False
         self._over = False
+        self.halted = b""  # what was heard of a printer that has halted
 
     def received(self, data: bytes) -> None:
         if self._over:
@@ -154,22 +166,31 @@ class _Trial:
         self._over = True
 
     async def meet(self, link: Link, baud: int) -> bool:
-        """Introduce ourselves until a firmware answers; False when none does."""
+        """Introduce ourselves until a firmware answers; False when none does.
+
+        Who speaks is listened to until the handshake itself gives up.
+        """
         marlin = Marlin(baud=baud)
         marlin.opened(time.monotonic())
         heard = b""
         give_up = time.monotonic() + TRY_LIMIT
-        while (now := time.monotonic()) < give_up and not self._gone:
+        while not self._gone:
+            now = time.monotonic()
             data, self._data = bytes(self._data), bytearray()
-            heard += data
+            heard = (heard + data)[-HEARD_LIMIT:]
             for event in (*marlin.received(data, now), *marlin.tick(now)):
                 match event:
                     case events.Ready():
                         return True
-                    case events.Halted() | events.Failed():
+                    case events.Halted():
                         # A halted printer is a printer: the engine says what to do.
-                        return isinstance(event, events.Halted)
-            if is_garbage(heard[-256:]):
+                        self.halted = heard
+                        return True
+                    case events.Failed():
+                        return False
+            if b"\n" in data and ends_with_text(heard):
+                give_up = now + TRY_LIMIT
+            if now >= give_up or is_garbage(heard[-256:]):
                 return False
             link.write(marlin.output())
             self._news.clear()

@@ -8,9 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config import PrinterSettings
-from appliance.printer import detect, handshake
-from appliance.printer.detect import BAUDS, Detector, NoPrinter, Remembered, is_garbage, pairs
+from appliance.printer import detect, events, handshake
+from appliance.printer.detect import (
+    BAUDS,
+    Detector,
+    NoPrinter,
+    Remembered,
+    ends_with_text,
+    is_garbage,
+    pairs,
+)
 from appliance.printer.link import Link, OnData, OnLost, PortError, open_link
+from appliance.printer.protocol import Marlin
 from appliance.sim.marlin import MarlinOptions
 from appliance.sim.printer import PtyPrinter
 
@@ -81,6 +90,22 @@ def test_tells_a_wrong_rate_from_text() -> None:
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200))
 def test_text_is_never_garbage(text: str) -> None:
     assert not is_garbage(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [
+        (b"", False),
+        (b"echo:Marlin", False),
+        (b"echo:Marlin 2.1\r\n", True),
+        (b"\x80\xfe\necho:Marlin 2.1\nhal", True),
+        (b"echo:Marlin 2.1\n\x80\xf0~~ab\n", False),
+        (b"echo:Marlin 2.1\nx\n", False),
+        (b"echo:Marlin 2.1\nok\r\n", True),
+    ],
+)
+def test_tells_whether_somebody_speaks(heard: bytes, text: bool) -> None:
+    assert ends_with_text(heard) is text
 
 
 # On ports
@@ -156,6 +181,96 @@ async def test_comes_back_under_its_name(tmp_path: Path) -> None:
         again = await detector.find(Remembered(found.port, found.baud), _nothing, _nothing)
         assert (again.port, again.baud) == (found.port, found.baud)
         again.link.close()
+
+
+class _Speaker:
+    """A port that plays what a board says, and takes what is written to it."""
+
+    def __init__(self, *said: tuple[float, bytes], answer: bool = True) -> None:
+        self._said = said
+        self._answer = answer
+        self._on_data: OnData = _nothing
+        self._speaking = True
+
+    async def open(self, port: str, baud: int, on_data: OnData, on_lost: OnLost) -> Link:
+        self._on_data = on_data
+        loop = asyncio.get_running_loop()
+        for delay, data in self._said:
+            loop.call_later(delay, on_data, data)
+        loop.call_later(max(delay for delay, _ in self._said), self._listen)
+        return self
+
+    def _listen(self) -> None:
+        self._speaking = False
+
+    def write(self, data: bytes) -> None:
+        if self._speaking or not self._answer:
+            return
+        for line in data.split(b"\n"):
+            if b"M115" in line:
+                self._on_data(b"FIRMWARE_NAME:Slow 1.0\nok\n")
+            elif line:
+                self._on_data(b"ok\n")
+
+    def close(self) -> None:
+        self._answer = False
+
+
+@pytest.mark.parametrize("said", [b"echo:still starting\n", b"echo:busy: processing\n"])
+async def test_who_speaks_is_listened_to_past_the_limit(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detect, "TRY_LIMIT", 1.0)
+    monkeypatch.setattr(handshake, "RETRY", 0.1)
+    monkeypatch.setattr(handshake, "SETTLE", 0.02)
+    board = _Speaker(*((0.3 * step, said) for step in range(8)))
+    settings = PrinterSettings(port="/dev/slow", baud=115_200)
+    async with asyncio.timeout(20):
+        found = await Detector(settings, open_port=board.open).find(None, _nothing, _nothing)
+    assert found.port == "/dev/slow"
+    assert found.heard == b""
+
+
+async def test_who_speaks_of_other_things_is_left_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handshake, "PATIENCE", 0.5)
+    board = _Speaker(*((0.05 * step, b"$GPGGA,no printer\n") for step in range(400)))
+    settings = PrinterSettings(port="/dev/gps", baud=115_200)
+    with pytest.raises(NoPrinter):
+        async with asyncio.timeout(15):
+            await Detector(settings, open_port=board.open).find(None, _nothing, _nothing)
+
+
+async def test_what_a_halted_printer_said_is_handed_over() -> None:
+    said = b"start\nError:MAXTEMP triggered, system stopped! Heater_ID: E0\n"
+    board = _Speaker((0.05, said + b"Error:Printer halted. kill() called!\n"), answer=False)
+    settings = PrinterSettings(port="/dev/hot", baud=115_200)
+    found = await Detector(settings, open_port=board.open).find(None, _nothing, _nothing)
+    core = Marlin()
+    core.opened(0.0)
+    (halted,) = core.received(found.heard, 0.0)
+    assert isinstance(halted, events.Halted)
+    assert "MAXTEMP" in halted.reason
+
+
+async def test_a_port_in_use_is_told_though_a_later_one_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(detect, "TRY_LIMIT", 0.05)
+    opened: list[str] = []
+
+    async def open_port(port: str, baud: int, on_data: OnData, on_lost: OnLost) -> Link:
+        opened.append(port)
+        if port == "/dev/a":
+            raise PortError("/dev/a is in use by another program.", short="Port in use")
+        return await _Speaker((0.0, b""), answer=False).open(port, baud, on_data, on_lost)
+
+    detector = Detector(AUTO, open_port=open_port, ports=lambda: ["/dev/a", "/dev/b"])
+    with pytest.raises(PortError, match="in use"):
+        await detector.find(Remembered("/dev/b", 57_600), _nothing, _nothing)
+    assert opened.count("/dev/a") == 1
+    assert opened.count("/dev/b") == len(BAUDS)
 
 
 async def test_nothing_plugged_in_says_so() -> None:
