@@ -16,7 +16,14 @@ from typing import Protocol
 from appliance.config import PrinterSettings
 from appliance.errors import ApplianceError, PrinterError, StorageError
 from appliance.printer import api, events
-from appliance.printer.console import SAFE, Console, checked, further_off, heater_commands
+from appliance.printer.console import (
+    SAFE,
+    Console,
+    checked,
+    further_off,
+    heater_commands,
+    refuse_beside_a_print,
+)
 from appliance.printer.detect import Found, Remembered
 from appliance.printer.heat import HeatMemory
 from appliance.printer.link import OnData, OnLost
@@ -208,6 +215,8 @@ class Engine:
     async def run_gcode(self, lines: list[str]) -> list[str]:
         """Send lines of a person and collect the answers. Raises BadGcode, PrinterError."""
         marlin = self._ready()
+        if self._printing.running:
+            refuse_beside_a_print(lines)
         queued = []
         for line in checked(lines):
             if line.split()[0] in api.EMERGENCY and marlin.firmware.can("EMERGENCY_PARSER"):

@@ -106,3 +106,13 @@ async def test_a_heater_that_a_person_left_on_is_remembered(
     await daemon.begin()
     await daemon.ready()
     await board.wait_for(cold)
+
+
+async def test_a_line_that_would_break_the_running_print_is_refused(
+    daemon: Daemon, board: PtyPrinter
+) -> None:
+    """M28 would have Marlin write the rest of the file to its card instead of printing it."""
+    await daemon.print(["G28", *(f"G1 X{n % 9} F300" for n in range(4000))])
+    with pytest.raises(PrinterError, match="M28"):
+        await daemon.client.run_gcode(["M28 x.g"])
+    assert (await daemon.client.snapshot()).job.state is JobState.PRINTING
