@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 SILENCE = 1.0  # seconds without an answer, then a probe
 LONGEST_SILENCE = 30.0  # between probes
 BUSY_SILENCE = 5.0  # after `busy:`, which comes every 2 s while a command runs
@@ -13,8 +15,12 @@ DEAF_MOVING = 120.0  # from one that does not
 DEAF_BLOCKED = 900.0  # the same, during a command that blocks: a cold bed heats for minutes
 MUTE = 1800.0  # bytes come, answers do not
 
-BLOCKING = frozenset({"G4", "G28", "G29", "G30", "G33", "G34", "G76", "G425"}) | frozenset(
-    {"M0", "M1", "M48", "M109", "M190", "M191", "M226", "M303", "M400", "M600", "M701", "M702"}
+PERSON = frozenset({"M0", "M1", "M125", "M226", "M600"})
+"""Commands that may wait for a person: how long nobody knows."""
+BLOCKING = (
+    PERSON
+    | frozenset({"G4", "G28", "G29", "G30", "G33", "G34", "G76", "G425"})
+    | frozenset({"M48", "M109", "M190", "M191", "M303", "M400", "M701", "M702"})
 )
 """Commands that Marlin works on for long, without a word where HOST_KEEPALIVE is off."""
 
@@ -28,6 +34,7 @@ class Patience:
         "_probes",
         "_slowness",
         "answered_at",
+        "for_person",
         "heard_at",
         "keeps",
         "stalled",
@@ -37,6 +44,7 @@ class Patience:
         self.answered_at = now  # the last `ok`, resend or `busy:`
         self.heard_at = now  # the last line of any kind
         self.keeps = False  # it said `busy:` before: it does so during every long command
+        self.for_person = False  # it said that it waits for somebody
         self.stalled = False  # the answers stopped for a while, or a line was refused
         self._asked_at = now  # that, or the last probe
         self._probes = 0
@@ -70,10 +78,12 @@ class Patience:
         self._asked_at = now
         self._probes += 1
 
-    @property
-    def asked_at(self) -> float:
-        """When it answered last, or was asked last."""
-        return self._asked_at
+    def action(self, name: str) -> None:
+        """``//action:`` tells when it begins and ends to wait for a person."""
+        if name in ("paused", "prompt_begin"):
+            self.for_person = True
+        elif name in ("resumed", "resume", "cancel"):
+            self.for_person = False
 
     def probe_at(self, blocked: bool) -> float:
         """When the silence is long enough for a probe."""
@@ -83,11 +93,20 @@ class Patience:
             base = BLOCKED_SILENCE
         else:
             base = min(max(SILENCE, 1.5 * self._slowness), BUSY_SILENCE)
-        return self._asked_at + min(base * (1 << self._probes), max(base, LONGEST_SILENCE))
+        # Over hours the probes would fill the history, and nobody hears them.
+        longest = max(base, LONGEST_SILENCE, (self._asked_at - self.answered_at) / 16)
+        return self._asked_at + min(base * (1 << min(self._probes, 16)), longest)
 
-    def lost(self, now: float, blocked: bool, reports: bool) -> bool:
-        """Nobody can be there any more; ``reports``: the firmware speaks without being asked."""
-        if now - self.answered_at > MUTE:
+    def lost(self, now: float, codes: AbstractSet[str], reports: bool) -> bool:
+        """Nobody can be there any more.
+
+        ``codes``: what the printer may be working on; ``reports``: the firmware speaks
+        without being asked.
+        """
+        if self.for_person or codes & PERSON:
+            return False
+        blocked = bool(codes & BLOCKING)
+        if now - self.answered_at > MUTE and not blocked:
             return True
         alone = DEAF_BLOCKED if blocked else DEAF_MOVING
         limit = DEAF if reports or self.keeps else alone

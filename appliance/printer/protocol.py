@@ -93,6 +93,7 @@ class Marlin:
         self._confirmations = 0
         self._told_since_probe = False
         self._told = ("", 0)  # the last `ok T:`, the lines written then
+        self._doubles: dict[int, str] = {}  # what may be the answer to an M105 of the owner's
         self._reports = False  # M155 is on, and heard
         self._poll_at = inf
 
@@ -267,10 +268,7 @@ class Marlin:
     def _blocked(self) -> bool:
         """The oldest unanswered line is one that the firmware works on for long."""
         stream = self._stream
-        if not stream.awaiting:
-            return False
-        words = stream.line(stream.paced).split(b"*", 1)[0].split(None, 2)
-        return words[1].decode("ascii", "replace").upper() in patience.BLOCKING
+        return stream.awaiting and stream.code(stream.paced) in patience.BLOCKING
 
     def _tick_ready(self, now: float) -> None:
         recovery = self._recovery
@@ -301,7 +299,7 @@ class Marlin:
             return
         waited = now - self._patience.answered_at
         spared = LINES_TAKEN if waited > TAKING_PATIENCE else 0
-        if self._patience.lost(now, blocked, self._reports):
+        if self._patience.lost(now, self._stream.unproven_codes(), self._reports):
             self._fail(problems.SILENT)
         elif self._stream.probe_fits(spared) or waited > OVERFLOW_PATIENCE:
             self._probe(now)
@@ -330,6 +328,7 @@ class Marlin:
                 self._handshake.busy(now)
                 self._events.append(Busy(answer.text))
             case parser.Action():
+                self._patience.action(answer.name)
                 self._events.append(HostAction(answer.name, answer.argument))
             case parser.Fatal():
                 self._halt(answer.reason)
@@ -429,9 +428,13 @@ class Marlin:
         stream = self._stream
         self._recovery.absorb = False
         if self._told == (text, stream.written_lines):
-            return  # the same once more, though nothing was asked: doubled on the way
+            # Doubled on the way, or two answers of the same second: no proof of anything.
+            if (owners := stream.owners_query()) is not None:
+                self._doubles[owners] = text
+            return
         self._told = (text, stream.written_lines)
         self._told_since_probe = True
+        self._patience.for_person = False
         self._patience.answered(now, waited=True)
         if self._recovery.asking:
             self._recovery.rest(now)  # more than one probe may have been out
@@ -451,8 +454,9 @@ class Marlin:
         answer = tuple(self._answer)
         self._answer.clear()
         while (number := stream.take_acknowledged()) is not None:
-            if number == query:
-                answer += (report,)
+            double = self._doubles.pop(number, "")
+            if told := report if number == query else double:
+                answer += (told,)
             self._events.append(Acknowledged(number, answer))
             answer = ()
 

@@ -28,6 +28,7 @@ QUERY = "M105"
 """What a probe asks: harmless, and its answer cannot be mistaken for another's."""
 
 _STALE = 24  # lines: an M105 so far behind the answered ones has lost its answer
+_STRAYS = 4  # lines that may be counted as answered though the printer still works on them
 _DRIFT = 3  # lines by which counted answers may have run ahead
 
 
@@ -128,9 +129,18 @@ class Stream:
         """Lines since the last M105."""
         return self.next - self._last_query
 
-    def line(self, number: int) -> bytes:
-        """A line of the history."""
-        return self._lines[number]
+    def code(self, number: int) -> str:
+        """The first word of a line, such as ``G28``; "" where the line is forgotten."""
+        words = self._lines.get(number, b"").split(b"*", 1)[0].split(None, 2)
+        return words[1].decode("ascii", "replace").upper() if len(words) > 1 else ""
+
+    def unproven_codes(self) -> set[str]:
+        """The first words of the lines that the printer may be working on.
+
+        Strays may have answered some of them already, so it is not only those awaited.
+        """
+        first = max(self.proven + 1, self.paced - _STRAYS)
+        return {self.code(number) for number in range(first, self.cursor)}
 
     def add(self, command: str, *, own: bool = False) -> int:
         """Give ``command`` its number; ``own`` lines are not reported to the owner."""
@@ -266,6 +276,10 @@ class Stream:
         elif number + 1 >= self._floor:
             self._take_back(number + 1)
         return number
+
+    def owners_query(self) -> int | None:
+        """The owner's oldest M105 that awaits its answer and is not reported yet."""
+        return next((n for n in self.pending if n >= self.acked and n not in self._own), None)
 
     def query_reported(self) -> None:
         """The oldest M105 was answered by a report that is not part of an ``ok``."""

@@ -182,6 +182,29 @@ def test_the_answer_to_an_m105_of_a_person_is_its_own(talk: Talk) -> None:
     ]
 
 
+def test_two_equal_answers_belong_to_two_questions(talk: Talk) -> None:
+    widen(talk)
+    numbers = talk.send("M105", "G1 X1", "M105", "G1 X2")
+    talk.say(TOLD, "ok", TOLD, "ok", "ok")
+    found = [event for event in talk.events if isinstance(event, Acknowledged)][-4:]
+    told = ("T:20.0 /0.0 B:20.0 /0.0",)
+    assert found == [
+        Acknowledged(number, answer)
+        for number, answer in zip(numbers, [told, (), told, ()], strict=True)
+    ]
+
+
+def test_an_answer_that_came_doubled_is_told_once(talk: Talk) -> None:
+    widen(talk)
+    numbers = talk.send("M105", "M105")
+    talk.say(TOLD, TOLD, TOLD.replace("20.0", "21.0"))
+    found = [event for event in talk.events if isinstance(event, Acknowledged)][-2:]
+    assert found == [
+        Acknowledged(numbers[0], ("T:20.0 /0.0 B:20.0 /0.0",)),
+        Acknowledged(numbers[1], ("T:21.0 /0.0 B:21.0 /0.0",)),
+    ]
+
+
 def test_lines_of_its_own_are_not_reported(talk: Talk) -> None:
     talk.send("G1 X1")
     talk.say("ok")
@@ -349,6 +372,55 @@ def test_a_long_command_without_busy_may_take_its_time(talk: Talk) -> None:
         talk.wait(5)
         talk.say(" T:20.0 /0.0 B:50.0 /100.0 W:?")
     assert talk.host.state is LinkState.READY
+
+
+def reports(talk: Talk, minutes: int) -> None:
+    """The printer says its temperatures by itself, and nothing else."""
+    for _ in range(minutes * 6):
+        talk.wait(10)
+        talk.say(" T:20.0 /0.0 B:20.0 /0.0")
+
+
+@pytest.mark.parametrize("command", ["M0", "M1 Change it", "M226 P2 S1", "M600", "M125"])
+@pytest.mark.parametrize("strays", [0, 1, 2])
+def test_a_person_may_take_hours(talk: Talk, command: str, strays: int) -> None:
+    widen(talk)
+    numbers = talk.send(command, "G1 X1")
+    talk.say(*["ok"] * strays)  # of lines before, that were counted already
+    talk.wait(5 * 3600)
+    assert talk.host.state is LinkState.READY
+    reports(talk, 60)
+    assert talk.host.state is LinkState.READY
+    assert len([event for event in talk.wrote() if event[1] == "M105"]) < 150
+    talk.say("ok", "ok", TOLD, TOLD.replace("20.0", "21.0"))
+    talk.wait(1)
+    assert acknowledged(talk.events)[-2:] == numbers
+
+
+@pytest.mark.parametrize("action", ["paused", "prompt_begin Nozzle Parked"])
+def test_a_printer_that_asks_a_person_may_wait(talk: Talk, action: str) -> None:
+    talk.say(" T:20.0 /0.0")
+    talk.send("G1 X1")  # and the filament has run out: no command of ours
+    talk.say(f"//action:{action}")
+    talk.wait(5 * 3600)
+    assert talk.host.state is LinkState.READY
+    talk.say("//action:resumed")
+    assert isinstance(talk.wait(600)[-1], Failed)  # from here on it is expected to speak
+
+
+def test_a_command_that_blocks_behind_others_may_take_its_time(talk: Talk) -> None:
+    widen(talk)
+    talk.send("G1 X1", "G1 X2", "M190 S100")
+    talk.wrote()
+    reports(talk, 45)
+    assert talk.host.state is LinkState.READY
+
+
+def test_a_printer_that_only_reports_and_takes_nothing_is_given_up(talk: Talk) -> None:
+    widen(talk)
+    talk.send("G1 X1", "G1 X2")
+    reports(talk, 45)
+    assert talk.host.state is LinkState.DISCONNECTED
 
 
 def test_dead_silence_fails_with_advice(talk: Talk) -> None:

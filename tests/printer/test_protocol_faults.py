@@ -210,3 +210,19 @@ def test_long_commands_are_waited_for_with_and_without_busy() -> None:
         assert talk.done
         assert [c for c in printer.executed if c in commands] == commands
         assert printer.dropped_bytes == 0
+
+
+@pytest.mark.parametrize("autoreport", [True, False])
+@pytest.mark.parametrize("doubled", [False, True])
+def test_a_person_is_waited_for_where_there_is_no_busy(autoreport: bool, doubled: bool) -> None:
+    before, after = moves(40, 1), moves(400, 2)
+    commands = [*before, "M0 S14400", *after]
+    options = MarlinOptions(keepalive=0.0, autoreport=autoreport, speed=1.0)
+    faults = Faults(schedule=[Fault(FaultKind.DOUBLED_OK, 42)] if doubled else [])
+    printer = VirtualMarlin(options, faults)
+    talk = Conversation(Marlin(baud=250_000), printer, commands)
+    talk.run(limit=END)
+    assert talk.ended is None
+    assert talk.now > 14_400
+    assert executed(printer) == [*before, *after]
+    assert talk.acknowledged == talk.sent
