@@ -119,14 +119,6 @@ class Tracker:
             (self._shift[0], self._shift[1], self._shift[2]),
         )  # fmt: skip
 
-    def correct(self, x: float | None, y: float | None, z: float | None, e: float | None) -> None:
-        """The printer stands here (M114); None leaves what was known."""
-        for axis, value in enumerate((x, y, z)):
-            if value is not None:
-                self._at[axis] = value
-        if e is not None:
-            self._e = e
-
     def track(self, command: str) -> None:
         """Follow one command, free of comments."""
         if command.startswith(("G1 ", "G0 ")):
