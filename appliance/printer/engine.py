@@ -265,6 +265,8 @@ class Engine:
         self._marlin.opened(now)
         self._problem = None
         self._remember(Remembered(connection.port, connection.baud))
+        if connection.heard:  # of a printer that halted: it says its reason only once
+            self._received(connection.heard)
         self._flow()
 
     def _remembered(self) -> Remembered | None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.config import PrinterSettings
 from appliance.errors import PrinterError
 from appliance.printer import api
 from appliance.printer.api import JobState
+from appliance.printer.detect import Found, Remembered
+from appliance.printer.engine import Engine
+from appliance.printer.heat import HeatMemory
+from appliance.printer.printing import Printing
 from appliance.sim.marlin import MarlinOptions, VirtualMarlin
 from appliance.sim.printer import PtyPrinter
+from appliance.store import Record
 
 Daemon = Any  # the fixture's class; conftest modules cannot be imported
 World = Callable[..., AbstractAsyncContextManager[Daemon]]
@@ -116,3 +123,40 @@ async def test_a_line_that_would_break_the_running_print_is_refused(
     with pytest.raises(PrinterError, match="M28"):
         await daemon.client.run_gcode(["M28 x.g"])
     assert (await daemon.client.snapshot()).job.state is JobState.PRINTING
+
+
+class FinderOfAHaltedPrinter:
+    """What the detector brings of a printer that halts at every boot."""
+
+    class Link:
+        def write(self, data: bytes) -> None:
+            """Nobody listens."""
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    async def find(self, *_: object) -> Found:
+        said = (
+            b"Error:MINTEMP triggered, system stopped! Heater_ID: 0\n"
+            b"Error:Printer halted. kill() called!\n"
+        )
+        return Found(self.Link(), "/dev/x", 250_000, said)
+
+
+async def test_a_printer_that_halts_at_every_boot_tells_its_reason(tmp_path: Path) -> None:
+    settings = PrinterSettings()
+    engine = Engine(
+        settings,
+        FinderOfAHaltedPrinter(),
+        Record(tmp_path / "port.json", Remembered),
+        Printing(settings, Record(tmp_path / "print.json", api.Job)),
+        HeatMemory(Record(tmp_path / "hot.json", bool)),
+    )
+    running = asyncio.create_task(engine.run())
+    async with asyncio.timeout(20):
+        while engine.snapshot().link is not api.LinkState.HALTED:
+            await engine.revision.wait_beyond(engine.revision.number)
+    problem = engine.snapshot().problem
+    assert problem is not None and "MINTEMP" in problem.long
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
