@@ -18,10 +18,13 @@ from appliance.printer.detect import Detector, Remembered
 from appliance.printer.engine import Engine
 from appliance.printer.heat import HeatMemory
 from appliance.printer.printing import Printing
+from appliance.printer.protocol import Marlin
 from appliance.printer.service import PrinterService
 from appliance.sim.marlin import MarlinOptions
 from appliance.sim.printer import PtyPrinter
+from appliance.sim.talk import Talk
 from appliance.store import Record
+from tests.printer.talking import REPORTING
 
 PATIENCE = 30.0  # seconds; a loaded machine is slow
 
@@ -140,3 +143,11 @@ def world(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManage
             await one.end()
 
     return make
+
+
+@pytest.fixture
+def talk() -> Talk:
+    """A printer that introduced itself and reports its temperatures by itself."""
+    talk = Talk(Marlin(baud=250_000))
+    talk.introduce(REPORTING, "EMERGENCY_PARSER")
+    return talk
