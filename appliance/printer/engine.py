@@ -124,7 +124,8 @@ class Engine:
             self._printing.fail(reason, time.monotonic())
         elif any(heater.target for heater in self._heaters.values()):
             self._console.post([*further_off(self._heaters), *SAFE])
-        self._send_now("M108")  # whatever waits for heat, a print's line or a person's
+        if not self._at_rest():
+            self._send_now("M108")  # whatever waits for heat, a print's line or a person's
         self._flow()
         try:
             async with asyncio.timeout(STOP_LIMIT):

@@ -22,7 +22,7 @@ FEWEST = 10  # frames, else nobody can see the print grow
 CODECS = {"avc1": "H.264", "avc3": "H.264"}
 HOST = frozenset({"M105", "M110", "M114", "M115", "M155", "M400"})
 """What a host sends beside the file's commands: questions, and waiting for the end."""
-AFTER = frozenset({"M104", "M140", "M107", "M84"})
+AFTER = frozenset({"M104", "M107", "M108", "M140", "M84"})
 """What makes the printer safe afterwards."""
 
 
