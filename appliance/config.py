@@ -133,6 +133,11 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The printer daemon's Unix socket."""
         return self.run_folder / "printer.sock"
 
+    @property
+    def agent_socket(self) -> Path:
+        """The agent's Unix socket."""
+        return self.run_folder / "agent.sock"
+
 
 class Config(msgspec.Struct, frozen=True):
     """The settings in force, and the origin of each by dotted key."""

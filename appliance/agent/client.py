@@ -25,11 +25,6 @@ Show = Callable[[float, float, str], None]
 """Called with percent, seconds printed and the state's name."""
 
 
-def agent_socket(settings: Settings) -> Path:
-    """The agent's Unix socket."""
-    return settings.run_folder / "agent.sock"
-
-
 async def look(settings: Settings) -> tuple[AgentView | None, api.Snapshot | None]:
     """What the agent and the printer daemon say; None for the one that is off."""
     view, snapshot = await asyncio.gather(_agent_view(settings), _snapshot(settings))
@@ -93,7 +88,7 @@ async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool)
 
 
 async def _agent_view(settings: Settings) -> AgentView | None:
-    http = ipc.connect(agent_socket(settings))
+    http = ipc.connect(settings.agent_socket)
     try:
         return await ipc.ask(http, ("GET", "/state"), None, AgentView, SHORT_LIMIT)
     except ipc.Unreachable:
@@ -116,7 +111,7 @@ async def _ask_agent(
     content: msgspec.Struct | None = None,
     limit: float = SHORT_LIMIT,
 ) -> AgentView:
-    http = ipc.connect(agent_socket(settings))
+    http = ipc.connect(settings.agent_socket)
     try:
         return await ipc.ask(http, ("POST", path), content, AgentView, limit)
     finally:

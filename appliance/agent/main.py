@@ -14,7 +14,6 @@ import aiohttp
 
 from appliance import __version__, ipc
 from appliance.agent.acts import Acts
-from appliance.agent.client import agent_socket
 from appliance.agent.commands import Commands
 from appliance.agent.custom import CustomCommands
 from appliance.agent.delivery import Delivery, Fetcher, VideoSender
@@ -105,7 +104,7 @@ async def _build(
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
     acts = Acts(state, membership, client, jobs, outbox, camera)
-    runner = await ipc.serve(AgentService(acts).app(), agent_socket(settings))
+    runner = await ipc.serve(AgentService(acts).app(), settings.agent_socket)
     stack.push_async_callback(runner.cleanup)
     pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
     interval = settings.cloud.status_interval

@@ -16,7 +16,6 @@ from appliance import __version__, ipc
 from appliance.agent import client
 from appliance.agent.acts import Acts
 from appliance.agent.api import AgentView, RegisterAs
-from appliance.agent.client import agent_socket
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.service import AgentService
 from appliance.camera.camera import Camera
@@ -160,13 +159,13 @@ async def test_look_at_whoever_is_there(settings: Settings, serve: Serve) -> Non
     assert view is None
     assert snapshot is not None
     assert snapshot.machine == "Fake"
-    await serve(AgentService(FakeActs()).app(), agent_socket(settings))
+    await serve(AgentService(FakeActs()).app(), settings.agent_socket)
     assert (await client.look(settings))[0] == VIEW
 
 
 async def test_what_the_agent_is_asked(settings: Settings, serve: Serve) -> None:
     acts = FakeActs()
-    await serve(AgentService(acts).app(), agent_socket(settings))
+    await serve(AgentService(acts).app(), settings.agent_socket)
     account = RegisterAs("owner@example.com", "1234", cloud_key=True)
     assert await client.register(settings, account) == "P3D1"
     await client.unregister(settings)
@@ -187,7 +186,7 @@ async def test_what_the_agent_refuses_is_said_in_its_words(
 ) -> None:
     acts = FakeActs()
     acts.refusal = refusal
-    await serve(AgentService(acts).app(), agent_socket(settings))
+    await serve(AgentService(acts).app(), settings.agent_socket)
     for ask in (
         client.register(settings, RegisterAs("a@b.c", "1234")),
         client.unregister(settings),
@@ -201,8 +200,8 @@ async def test_what_the_agent_refuses_is_said_in_its_words(
 async def test_bad_requests_name_the_field_and_keep_the_pin(
     settings: Settings, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await serve(AgentService(FakeActs()).app(), agent_socket(settings))
-    async with ipc.connect(agent_socket(settings)) as http:
+    await serve(AgentService(FakeActs()).app(), settings.agent_socket)
+    async with ipc.connect(settings.agent_socket) as http:
         for content in (b'{"email": "a@b.c", "pin": 90817263}', b'{"pin": "90817263"}', b"[]"):
             async with http.post("/register", data=content) as response:
                 assert response.status == 400

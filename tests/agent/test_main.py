@@ -75,7 +75,7 @@ async def test_from_the_first_start_to_the_signal(
     view, _ = await client.look(settings)
     assert view is not None
     assert (view.serial_number, view.online) == (serial, True)
-    assert stat.S_IMODE(client.agent_socket(settings).stat().st_mode) == 0o660
+    assert stat.S_IMODE(settings.agent_socket.stat().st_mode) == 0o660
     os.kill(os.getpid(), number)
     assert await ended(agent) < PROMISE
     await cloud.wait_for(lambda state: not life.connected, 20)
