@@ -66,6 +66,7 @@ class Commands:
             messages.CustomCommand: lambda message: self._custom.run(message.custom_command),
             messages.SendNextPrintResponse: self._no_next_print,
             messages.Update: self._update,
+            messages.JogPrinter: self._jog,
         }
 
     def handle(self, message: messages.CloudMessage) -> None:
@@ -124,6 +125,11 @@ class Commands:
 
     async def _no_next_print(self, message: messages.SendNextPrintResponse) -> None:
         self._state.see_notice(NEXT_PRINT_TEXT.get(message.message, message.message))
+
+    async def _jog(self, _message: messages.JogPrinter) -> None:
+        self._state.see_notice(
+            "The cloud asked to move the printer by hand, which this version does not do."
+        )
 
     async def _update(self, _message: messages.Update) -> None:
         self._state.see_notice(

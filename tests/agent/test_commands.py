@@ -263,6 +263,13 @@ async def test_an_update_says_how_it_is_done(desk: Desk) -> None:
     assert "SD card" in desk.state.notice
 
 
+async def test_jogging_is_refused_in_words(desk: Desk) -> None:
+    event = {"jogPrinter": {"command": "home", "axes": ["x"]}}
+    await desk.do(messages.parse("jogPrinter", event))
+    assert "by hand" in desk.state.notice
+    assert desk.printer.asked == []
+
+
 async def test_answers_that_nobody_waits_for_are_passed_over(desk: Desk) -> None:
     await desk.do(
         messages.CapabilitiesResponse(serial_number=SN, capabilities=["x"]),
