@@ -30,6 +30,7 @@ class Line:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.calls: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        self.held: list[asyncio.StreamWriter] = []  # a writer that nobody holds is closed
 
     async def call(self) -> asyncio.StreamWriter:
         return await asyncio.wait_for(self.calls.get(), 20)
@@ -44,6 +45,7 @@ async def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     one = Line(tmp_path / "line")
 
     async def called(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        one.held.append(writer)
         one.calls.put_nowait(writer)
 
     server = await asyncio.start_unix_server(called, one.path)
