@@ -236,7 +236,7 @@ class Engine:
             ) from None
 
     def connect(self) -> None:
-        """Look for the printer now. One that has halted is opened anew, which resets it."""
+        """Look for the printer now; a halted one is opened anew, which resets most boards."""
         if self._marlin is not None and self._marlin.state is api.LinkState.HALTED:
             self._disconnected("The connection was closed to reset the printer.")
         self._wake.set()
