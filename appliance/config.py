@@ -18,6 +18,16 @@ import msgspec
 from msgspec import Meta
 
 from appliance.errors import ConfigError
+from appliance.settings_panel import (
+    MATERIALS,
+    ButtonSettings,
+    DoorSettings,
+    Material,
+    MoveSettings,
+    PanelSettings,
+    PlateSettings,
+    panel_problems,
+)
 
 SYSTEM_FILE = Path("/etc/polar-appliance/config.toml")
 BOOT_FILE = Path("/boot/firmware/polar-appliance.toml")
@@ -103,7 +113,7 @@ class CustomCommand(_Section, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     label: Annotated[str, Meta(min_length=1, max_length=64)]
     gcode: list[str] = []
-    action: Literal["", "restart-agent", "reboot", "shutdown"] = ""
+    action: Literal["", "restart-agent", "reboot", "shutdown", "plate-clear"] = ""
     help: str = ""
     confirm: str = ""
 
@@ -116,6 +126,12 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     camera: CameraSettings = CameraSettings()
     timelapse: TimelapseSettings = TimelapseSettings()
     paths: PathSettings = PathSettings()
+    panel: PanelSettings = PanelSettings()
+    buttons: ButtonSettings = ButtonSettings()
+    door: DoorSettings = DoorSettings()
+    plate: PlateSettings = PlateSettings()
+    moves: MoveSettings = MoveSettings()
+    materials: list[Material] = msgspec.field(default_factory=lambda: list(MATERIALS))
     commands: list[CustomCommand] = []
 
     @property
@@ -219,6 +235,7 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
     for name in ("state", "run"):
         if not getattr(settings.paths, name).strip():
             yield f"paths.{name}", "Expected the path of a folder."
+    yield from panel_problems(settings.panel, settings.buttons, settings.door)
     pin = settings.cloud.pin
     if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
         yield "cloud.pin", 'Expected 4 to 16 decimal digits in quotes, such as "1234".'
