@@ -1,0 +1,1 @@
+"""The front panel: screens, menu, renderers, display, buttons and door."""
