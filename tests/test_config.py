@@ -159,8 +159,8 @@ def test_what_windows_editors_write_is_read(tmp_path: Path, prefix: bytes) -> No
         ('[[commands]]\naction = "reboot"', 'commands[0]: A setting named "label" is missing'),
         (
             '[[commands]]\nlabel = "a"\naction = "explode"',
-            'commands[0].action: Expected one of "plate-clear", "reboot", "restart-agent", "shutdown"; '
-            'found "explode".',
+            'commands[0].action: Expected one of "plate-clear", "reboot", "restart-agent", '
+            '"shutdown"; found "explode".',
         ),
         (
             '[[commands]]\nlabel = "a"\ngcode = "G28"',
