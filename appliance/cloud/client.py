@@ -139,6 +139,13 @@ class CloudClient:
             return "Not registered with the Polar Cloud."
         return self._outage.sentence(self._timing.monotonic(), self._timing.wall())
 
+    @property
+    def offline(self) -> tuple[float, float | None] | None:
+        """Since when and until which next try (None: trying now), Unix s; None while online."""
+        if self.online or not self._wanted:
+            return None
+        return self._outage.moments(self._timing.monotonic(), self._timing.wall())
+
     async def send(self, message: messages.PrinterMessage) -> None:
         """Send on the authenticated connection; raises CloudError when that is not there."""
         if not self.online:

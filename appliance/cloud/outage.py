@@ -26,3 +26,8 @@ class Outage:
             return f"Offline since {since}, trying now: {self.reason}"
         seconds = max(0, round(self.next_try - now))
         return f"Offline since {since}, next try in {seconds} s: {self.reason}"
+
+    def moments(self, now: float, wall: float) -> tuple[float, float | None]:
+        """Since when, and when the next try is, as Unix seconds; None while trying."""
+        offset = wall - now
+        return self.since + offset, None if self.next_try is None else self.next_try + offset

@@ -56,9 +56,10 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for_door: str = ""  # name of the job that begins when the door is closed
     door_asks: bool = False  # the door paused the print: closing it, then OK, goes on
     problem: Problem | None = None  # stands in front until it is dismissed
+    notice: str = ""  # a sentence that is news: a refusal, what the cloud said
     queue: QueuePage = QueuePage()
     camera: bool = False
-    picture: bytes = b""  # JPEG for the camera page, fitted to the display
+    picture: bytes = b""  # JPEG for the camera page
     graphic: bool = False  # the display can show pictures
     materials: tuple[Material, ...] = ()
     moves: MoveSettings = MoveSettings()

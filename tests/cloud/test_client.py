@@ -185,6 +185,19 @@ async def test_status_text_says_since_when_until_when_and_why() -> None:
         assert rig.client.status_text[:19] == at_loss[:19]
 
 
+async def test_offline_gives_the_moments_that_the_panel_shows() -> None:
+    async with running() as rig:
+        connection = await rig.go_online()
+        assert rig.client.offline is None
+        rig.clock.wake.clear()
+        connection.lose("The line went dead.")
+        await soon(rig.clock.asleep.wait())
+        assert rig.client.offline is not None
+        since, next_try = rig.client.offline
+        rig.clock.now += 0.25
+        assert next_try == pytest.approx(since + 1.0, abs=0.2)
+
+
 async def test_a_wrong_clock_does_not_falsify_since_when() -> None:
     wall = [0.0]
     cloud = Cloud()

@@ -1,0 +1,83 @@
+"""Carries out what a person asked for at the front panel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from appliance.agent.door import Door
+from appliance.agent.jobs import CloudJobs
+from appliance.agent.moves import Moves
+from appliance.agent.plate import Plate
+from appliance.agent.queue import Queue
+from appliance.errors import ApplianceError
+from appliance.host.power import Power, PowerAction
+from appliance.panel import actions
+from appliance.printer.api import Problem
+from appliance.printer.client import PrinterClient
+
+
+class NoSetupYet(ApplianceError):
+    """The setup cannot be begun from the panel."""
+
+    default_short = "Set up by file"
+
+
+Deed = Callable[[Any], Awaitable[object]]
+
+
+class PanelDeeds:
+    """One deed for each action; what it raises is told to the person."""
+
+    def __init__(
+        self,
+        printer: PrinterClient,
+        jobs: CloudJobs,
+        door: Door,
+        plate: Plate,
+        queue: Queue,
+        moves: Moves,
+        power: Power,
+    ) -> None:
+        self._deeds: Mapping[type, Deed] = {
+            actions.Pause: lambda action: printer.pause(action.kind),
+            actions.Resume: lambda _: door.resume(),
+            actions.Cancel: lambda _: jobs.cancel_any(),
+            actions.LoadQueue: lambda action: queue.load(action.skip),
+            actions.PrintQueued: lambda action: queue.print_next(action.job_id),
+            actions.PlateCleared: lambda _: plate.clear(),
+            actions.Preheat: lambda action: moves.preheat(action.material),
+            actions.CoolDown: lambda _: moves.cool_down(),
+            actions.Home: lambda action: moves.home(action.axes),
+            actions.Jog: lambda action: moves.jog({action.axis: action.distance}),
+            actions.Extrude: lambda action: moves.extrude(action.amount),
+            actions.ConnectPrinter: lambda _: printer.connect(),
+            actions.RestartDevice: lambda _: power.request(PowerAction.REBOOT),
+            actions.ShutDown: lambda _: power.request(PowerAction.SHUTDOWN),
+            actions.SetupMode: lambda _: _no_setup(),
+        }
+
+    def add(self, action: type, deed: Deed) -> None:
+        """``deed`` is what ``action`` asks for."""
+        self._deeds = {**self._deeds, action: deed}
+
+    async def do(self, action: actions.Action) -> None:
+        """Carry out ``action``. Raises ApplianceError with the words for the person."""
+        await self._deeds[type(action)](action)
+
+
+async def _no_setup() -> None:
+    raise NoSetupYet(
+        "This version is set up by the file polar-appliance.toml on the card's boot partition, "
+        "or with: polar-appliance register."
+    )
+
+
+DONE: Mapping[type, Problem] = {
+    actions.Preheat: Problem("Heating", "The printer is heating. Cool down switches it off."),
+    actions.CoolDown: Problem("Heaters are off", "The printer is cooling down. It may be hot."),
+    actions.Home: Problem("Homed", "The head is at its home position."),
+    actions.ConnectPrinter: Problem("Looking for it", "The printer is being looked for."),
+    actions.Unregister: Problem("Unregistered", "This printer left the Polar Cloud."),
+}
+"""What is said when a deed is done that shows nothing by itself."""

@@ -1,0 +1,111 @@
+"""Gathers from the agent's parts what the front panel shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from appliance.agent.identity import Identity
+from appliance.agent.state import AgentState
+from appliance.host.network import local_ip, network_name
+from appliance.panel.state import Cloud, PanelState, QueuePage
+from appliance.polar.status import status_code
+
+NETWORK_AGE = 5.0  # seconds after which address and network are looked up again
+START_TIME = 30.0  # seconds that the printer daemon may take on a small board
+NOTICE_AGE = 60.0  # seconds for which a notice is worth showing
+
+
+class CloudLine(Protocol):
+    """What the panel shows of the connection (CloudClient)."""
+
+    @property
+    def online(self) -> bool:
+        """Authenticated."""
+
+    @property
+    def status_text(self) -> str:
+        """A sentence."""
+
+    @property
+    def offline(self) -> tuple[float, float | None] | None:
+        """Since when and until which next try, Unix seconds; None while online."""
+
+
+class PanelView:
+    """The panel's state at any moment.
+
+    ``fixed`` holds what does not change while the agent runs (name, version, materials,
+    limits, whether the display shows pictures); ``picture`` is the camera page's newest.
+    """
+
+    def __init__(
+        self,
+        fixed: PanelState,
+        state: AgentState,
+        cloud: CloudLine,
+        identity: Callable[[], Identity],
+        queue: Callable[[], QueuePage],
+        camera: Callable[[], bool],
+    ) -> None:
+        self._fixed = fixed
+        self._state = state
+        self._cloud = cloud
+        self._identity = identity
+        self._queue = queue
+        self._camera = camera
+        self._began = time.monotonic()
+        self._met_printer = False
+        self._looked_at = -NETWORK_AGE
+        self._network = ("", "")
+        self.picture = b""
+
+    def look(self) -> PanelState:
+        """The whole appliance as the panel sees it now."""
+        state, now = self._state, time.time()
+        ip, network = self._address(time.monotonic())
+        return msgspec.structs.replace(
+            self._fixed,
+            now=now,
+            starting=self._starting(),
+            ip=ip,
+            network=network,
+            cloud=self._line(),
+            status=status_code(state.inputs()),
+            snapshot=state.snapshot,
+            job=state.job,
+            door=state.door,
+            waiting_for_door=state.waiting_for_door,
+            door_asks=state.door_asks,
+            problem=state.problem,
+            notice=state.notice if now - state.notice_at < NOTICE_AGE else "",
+            queue=self._queue(),
+            camera=self._camera(),
+            picture=self.picture,
+        )
+
+    def _starting(self) -> bool:
+        """The printer daemon has not been heard of since the start, and may still come."""
+        self._met_printer = self._met_printer or self._state.snapshot is not None
+        return not self._met_printer and time.monotonic() - self._began < START_TIME
+
+    def _line(self) -> Cloud:
+        identity = self._identity()
+        since, next_try = self._cloud.offline or (None, None)
+        return Cloud(
+            online=self._cloud.online,
+            serial_number=identity.serial_number,
+            email=identity.email,
+            text=self._cloud.status_text,
+            offline_since=since,
+            next_try=next_try,
+        )
+
+    def _address(self, now: float) -> tuple[str, str]:
+        if now - self._looked_at >= NETWORK_AGE:
+            self._looked_at = now
+            self._network = (local_ip(), network_name())
+        return self._network
