@@ -10,7 +10,7 @@ from appliance.agent.state import AgentState
 from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import Outbox
-from appliance.polar.status import StatusInputs, status_code, status_message
+from appliance.polar.status import status_code, status_message
 
 
 class Acts:
@@ -34,7 +34,7 @@ class Acts:
 
     def view(self) -> AgentView:
         """The whole appliance at this moment."""
-        inputs = StatusInputs(snapshot=self._state.snapshot, job=self._state.job)
+        inputs = self._state.inputs()
         identity = self._membership.identity
         message = status_message(inputs, identity.serial_number or "", 0.0)
         owed = self._outbox.pending()

@@ -11,7 +11,7 @@ from appliance.agent.state import AgentState
 from appliance.errors import CloudError
 from appliance.polar.job import Phase
 from appliance.polar.messages import Status
-from appliance.polar.status import StatusInputs, status_code, status_message
+from appliance.polar.status import status_code, status_message
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Reporter:
         if serial_number is None:
             return
         job = self._state.job
-        message = status_message(self._inputs(), serial_number, time.time())
+        message = status_message(self._state.inputs(), serial_number, time.time())
         try:
             await self._send(message)
         except CloudError as error:
@@ -78,11 +78,11 @@ class Reporter:
         snapshot, job = self._state.snapshot, self._state.job
         printed = snapshot.job if snapshot else None
         return (
-            status_code(self._inputs()),
+            status_code(self._state.inputs()),
+            self._state.door,
+            self._state.door_asks,
+            self._state.plate_full,
             job and (job.job_id, job.phase),
             printed and (printed.key, printed.state, printed.pause),
             snapshot and snapshot.problem,
         )
-
-    def _inputs(self) -> StatusInputs:
-        return StatusInputs(snapshot=self._state.snapshot, job=self._state.job)

@@ -1,15 +1,16 @@
 """What the parts of the agent know together, with one revision to wait for.
 
-Each value has one writer: the printer watch writes the snapshot, jobs.py the job, the
-cloud handler the rest.
+Each value has one writer: the printer watch writes the snapshot, jobs.py the job, door.py
+what concerns the door, plate.py whether the plate is full, the cloud handler the rest.
 """
 
 from __future__ import annotations
 
 import time
 
+from appliance.polar.codes import StatusInputs, waiting_for_door
 from appliance.polar.job import CloudJob
-from appliance.printer.api import Snapshot
+from appliance.printer.api import Problem, Snapshot
 from appliance.revision import Revision
 
 
@@ -23,6 +24,27 @@ class AgentState:
         self.notice = ""  # the last thing a person should know beside the state
         self.notice_at = 0.0  # Unix seconds
         self.online = False
+        self.door: int | None = None  # section 3.12: 0 and 2 are open; None = no switch
+        self.door_asks = False  # the door paused the print: it goes on after closing and OK
+        self.plate_full = False  # a print lies on the build plate until a person clears it
+        self.updating = False
+        self.problem: Problem | None = None  # in front on the panel until it is dismissed
+
+    def inputs(self) -> StatusInputs:
+        """All that the status depends on, at this moment."""
+        return StatusInputs(
+            snapshot=self.snapshot,
+            job=self.job,
+            door=self.door,
+            door_asks=self.door_asks,
+            updating=self.updating,
+            plate_full=self.plate_full,
+        )
+
+    @property
+    def waiting_for_door(self) -> str:
+        """The name of the job that begins when the door is closed, else ''."""
+        return self.job.name if self.job is not None and waiting_for_door(self.inputs()) else ""
 
     def see_snapshot(self, snapshot: Snapshot | None) -> None:
         """The printer daemon said this; an older snapshot than the last is passed over."""
@@ -51,4 +73,29 @@ class AgentState:
         """Something happened that a person should know."""
         self.notice = text
         self.notice_at = time.time()
+        self.revision.bump()
+
+    def see_door(self, door: int | None) -> None:
+        """The door's switch says this (section 3.12), stable; None = nobody knows."""
+        self.door = door
+        self.revision.bump()
+
+    def see_door_asks(self, asks: bool) -> None:
+        """The door paused the print and waits for an OK, or does not any more."""
+        self.door_asks = asks
+        self.revision.bump()
+
+    def see_plate(self, full: bool) -> None:
+        """A print lies on the build plate, or a person cleared it."""
+        self.plate_full = full
+        self.revision.bump()
+
+    def see_updating(self, updating: bool) -> None:
+        """An update of the appliance began or ended."""
+        self.updating = updating
+        self.revision.bump()
+
+    def see_problem(self, problem: Problem | None) -> None:
+        """Something that a person at the panel must read; None = it was dismissed."""
+        self.problem = problem
         self.revision.bump()

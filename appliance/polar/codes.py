@@ -37,14 +37,27 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """All that the status depends on.
 
     ``snapshot`` is None while the printer daemon cannot be reached; ``door`` is the
-    protocol's value (0 and 2 are open); ``plate_full`` until a person cleared the plate.
+    protocol's value (0 and 2 are open); ``door_asks`` while a print that the door paused
+    waits for closing and OK; ``plate_full`` until a person cleared the plate.
     """
 
     snapshot: Snapshot | None
     job: CloudJob | None
     door: int | None = None
+    door_asks: bool = False
     updating: bool = False
     plate_full: bool = False
+
+
+def door_open(inputs: StatusInputs) -> bool:
+    """0 and 2 are the open ones; a door that nobody knows of is not."""
+    return inputs.door in (0, 2)
+
+
+def waiting_for_door(inputs: StatusInputs) -> bool:
+    """Whether a cloud job that is not printing yet cannot begin before the door is closed."""
+    preparing = inputs.job is not None and inputs.job.phase in _PREPARING
+    return preparing and door_open(inputs)
 
 
 def status_code(inputs: StatusInputs) -> StatusCode:
@@ -87,6 +100,11 @@ def _halted(inputs: StatusInputs) -> StatusCode | None:
     """kill(): a person must reset the printer, so it comes before what waits for it."""
     halted = inputs.snapshot is not None and inputs.snapshot.link is LinkState.HALTED
     return StatusCode.ERROR if halted else None
+
+
+def _waiting(inputs: StatusInputs) -> StatusCode | None:
+    """What is being prepared begins when the door is closed, so the door is what to know."""
+    return StatusCode.DOOR_OPEN if waiting_for_door(inputs) else None
 
 
 def _preparing(inputs: StatusInputs) -> StatusCode | None:
@@ -136,8 +154,8 @@ def _plate(inputs: StatusInputs) -> StatusCode | None:
 
 
 def _door(inputs: StatusInputs) -> StatusCode | None:
-    """0 and 2 are the open ones."""
-    return StatusCode.DOOR_OPEN if inputs.door in (0, 2) else None
+    """Nothing can be started."""
+    return StatusCode.DOOR_OPEN if door_open(inputs) else None
 
 
 Rule = Callable[[StatusInputs], StatusCode | None]
@@ -148,6 +166,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _canceling,
     _failed,
     _halted,
+    _waiting,
     _preparing,
     _updating,
     _lost,
