@@ -152,7 +152,6 @@ def _ended(status: StatusCode, phase: Phase, outcome: Outcome, reason: str = "")
 
 
 _PAUSED: Final = _printing(StatusCode.PAUSED, state=JobState.PAUSED, pause=PauseKind.PAUSE)
-_WAITING: Final = replace(_preparing(Phase.STARTING, "Waiting for the door"), door=0)
 
 
 def _heaters(state: PanelState, heaters: Mapping[str, Heater]) -> PanelState:
@@ -229,7 +228,12 @@ EXAMPLES: Final[Mapping[str, PanelState]] = MappingProxyType(
             snapshot=Snapshot(link=LinkState.DISCONNECTED),
         ),
         "door_open": replace(IDLE, status=StatusCode.DOOR_OPEN, door=0),
-        "door_waiting": replace(_WAITING, waiting_for_door=GEARS),
+        "door_waiting": replace(
+            _preparing(Phase.STARTING, "Waiting for the door"),
+            status=StatusCode.DOOR_OPEN,
+            door=0,
+            waiting_for_door=GEARS,
+        ),
         "door_paused": replace(_PAUSED, door=0, door_asks=True),
         "door_closed_again": replace(_PAUSED, door=1, door_asks=True),
         "updating": replace(IDLE, status=StatusCode.UPDATING),

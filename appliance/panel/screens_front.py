@@ -1,0 +1,128 @@
+"""The screens that need a person at once: door, plate, problem, error. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.panel import parts, words
+from appliance.panel.actions import DismissProblem, PlateCleared, Resume
+from appliance.panel.face import Face, Front, OpenMenu, ReadProblem, Soft, face
+from appliance.panel.parts import MENU
+from appliance.panel.screen import Icon, Keys, Line, Screen, Tone
+from appliance.panel.screens_print import GO_ON, progress
+from appliance.panel.state import PanelState
+from appliance.printer.api import LinkState, Problem
+
+_TITLE: Final = 16  # characters of a title that every display shows whole
+_SHORT_KEYS: Final = Keys(ok="More")
+_WHOLE_KEYS: Final = Keys(left="Back", ok="Got it")
+_HALTED: Final = Problem(
+    "Printer halted", "The printer halted. Look at it, then switch it off and on again."
+)
+_LOOK: Final = "Look at the printer before you print again."
+
+
+def error(state: PanelState) -> Face:
+    """Status 12: short here, OK tells all of it."""
+    problem = _cause(state)
+    halted = state.snapshot is not None and state.snapshot.link is LinkState.HALTED
+    advice = Line("Turn off and on") if halted else Line("OK tells more")
+    screen = Screen(
+        title="Error",
+        icon=Icon.WARNING,
+        tone=Tone.TROUBLE,
+        lines=(Line(words.plain(problem.short)), advice),
+        text=words.plain(problem.long),
+    )
+    return face(screen, ok=Soft("More", ReadProblem(problem)), right=MENU)
+
+
+def plate(state: PanelState) -> Face:
+    """Status 15."""
+    screen = Screen(
+        title="Clear the plate",
+        icon=Icon.WARNING,
+        tone=Tone.ASKING,
+        lines=(Line("Then press OK"), *parts.temperature_lines(state)),
+        text="Take the print off the build plate, then press OK.",
+    )
+    return face(screen, ok=Soft("Done", PlateCleared()), right=_past(Front.PLATE))
+
+
+def door(state: PanelState) -> Face:
+    """Status 14, or a print that waits for the door, to begin or to go on."""
+    if parts.door_asks(state):
+        return _door_open_paused() if parts.door_open(state) else _door_closed_paused(state)
+    if parts.waits_for_door(state):
+        name = words.plain(state.waiting_for_door) or progress(state).name
+        title, lines = "Close the door", [Line("Then it prints:"), Line(name)]
+        text = "The print begins by itself as soon as the door is closed."
+    else:
+        title, lines = "Door is open", [Line("Close the door"), *parts.temperature_lines(state)]
+        text = "Close the door to print."
+    screen = Screen(title=title, icon=Icon.DOOR, tone=Tone.ASKING, lines=tuple(lines), text=text)
+    return face(screen, ok=_past(Front.DOOR))
+
+
+def problem(found: Problem) -> Face:
+    """What stands in front until a person has dismissed it."""
+    return face(
+        problem_screen(found, whole=False),
+        left=Soft("Close", DismissProblem()),
+        ok=Soft("More", ReadProblem(found)),
+        right=_past(Front.PROBLEM),
+    )
+
+
+def problem_screen(problem: Problem, *, whole: bool, trouble: bool = True) -> Screen:
+    """A problem's short text, or with ``whole`` its long one; not ``trouble``: good news.
+
+    With ``whole`` OK is "Got it" and left is "Back", without it OK is "More".
+    """
+    short, long = words.plain(problem.short), words.plain(problem.long)
+    title = "Problem" if trouble else "Done"
+    icon, tone = (Icon.WARNING, Tone.TROUBLE) if trouble else (Icon.DONE, Tone.CALM)
+    return Screen(
+        title=(short if 0 < len(short) <= _TITLE else title) if whole else title,
+        icon=icon,
+        tone=tone,
+        lines=() if whole else (Line(short or title), Line("OK tells more")),
+        text=(long or short) if whole else "",
+        keys=_WHOLE_KEYS if whole else _SHORT_KEYS,
+    )
+
+
+def _door_open_paused() -> Face:
+    screen = Screen(
+        title="Close the door",
+        icon=Icon.DOOR,
+        tone=Tone.ASKING,
+        lines=(Line("Then press OK"),),
+        text="The print was paused because the door was opened. Close it, then press OK to go on.",
+    )
+    return face(screen, right=_past(Front.DOOR))
+
+
+def _door_closed_paused(state: PanelState) -> Face:
+    job = progress(state)
+    screen = Screen(
+        title="Door is closed",
+        icon=Icon.DOOR,
+        tone=Tone.ASKING,
+        lines=(GO_ON, Line(job.name, job.percent), *parts.temperature_lines(state)),
+        text="The print was paused because the door was opened. Press OK to go on.",
+    )
+    return face(screen, ok=Soft("Resume", Resume()), right=_past(Front.DOOR))
+
+
+def _cause(state: PanelState) -> Problem:
+    """Why the status is 12, in words that say what to do."""
+    snapshot = state.snapshot
+    if snapshot is not None and snapshot.link is LinkState.HALTED:
+        return snapshot.problem or _HALTED
+    reason = progress(state).reason or "The print failed."
+    return Problem("Print failed", f"{reason} {_LOOK}")
+
+
+def _past(front: Front) -> Soft:
+    return Soft("Menu", OpenMenu(front))
