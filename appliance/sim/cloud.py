@@ -29,6 +29,7 @@ from appliance.sim.cloud_server import CloudFaults, StatusServer
 from appliance.sim.cloud_session import SlotLimits
 from appliance.sim.cloud_state import CloudState
 from appliance.sim.cloud_web import CloudWeb
+from appliance.sim.panel_web import PanelWeb
 from appliance.sim.storage import BUCKET, Storage, StoredObject
 from appliance.store import Record, write_atomic
 
@@ -52,6 +53,7 @@ class CloudOptions:
     limits: SlotLimits = field(default_factory=SlotLimits)
     ping: tuple[float, float] = (25.0, 20.0)  # Engine.IO interval and timeout, seconds
     clock: Callable[[], float] = time.time  # Unix seconds
+    panel: Path | None = None  # socket of a simulated front panel, shown on the page
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class LocalCloud:
             limits=options.limits,
             ping=options.ping,
         )
-        page = CloudWeb(self.state, self.server, self.files, options.clock, _storage_path)
+        panel = PanelWeb(options.panel) if options.panel else None
+        page = CloudWeb(self.state, self.server, self.files, options.clock, _storage_path, panel)
         self._app = web.Application()
         page.attach(self._app)
         self.storage.add_routes(self._app)

@@ -6,6 +6,7 @@ method   path                                   body, answer
 GET      /                                      the page
 GET      /api/v1/printer_makes                  ``{"printerMakes": [...]}`` (section 3.6)
 GET      /api/state?printer=SN                  everything the page shows
+GET      /api/panel                             the simulated front panel (panel_web.py)
 POST     /api/jobs                              multipart: name, printer (optional), file
 POST     /api/jobs/{id}/print                   sends `print`
 DELETE   /api/jobs/{id}                         takes the job out of its queue
@@ -38,6 +39,7 @@ from appliance.sim.cloud_files import GcodeFiles
 from appliance.sim.cloud_server import StatusServer
 from appliance.sim.cloud_state import CloudState, NotThere
 from appliance.sim.cloud_view import Address, page_state
+from appliance.sim.panel_web import PanelWeb
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_PARTS = ("style.css", "page.js", "panel.js", "icon.svg")
 _MAX_NAME = 200
 _CHUNK = 1 << 16
 
@@ -74,12 +77,14 @@ class CloudWeb:
         files: GcodeFiles,
         clock: Callable[[], float],
         address: Address,
+        panel: PanelWeb | None = None,
     ) -> None:
         self._state = state
         self._server = server
         self._files = files
         self._clock = clock
         self._address = address
+        self._panel = panel
         self._actions: dict[str, Callable[[str, dict[str, Any]], Awaitable[None]]] = {
             "pause": self._pause,
             "temperature": self._temperature,
@@ -106,6 +111,8 @@ class CloudWeb:
                 web.get("/files/{id}.gcode", self._gcode),
             ]
         )
+        if self._panel is not None:
+            self._panel.attach(app)
 
     # The page
 
@@ -114,7 +121,7 @@ class CloudWeb:
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        if name not in ("style.css", "page.js", "icon.svg"):
+        if name not in _PARTS:
             raise NotThere(f"The page has no part named {name!r}.")
         return web.FileResponse(PAGE / name, headers={"Cache-Control": "no-cache"})
 
@@ -123,7 +130,8 @@ class CloudWeb:
 
     async def _page_state(self, request: web.Request) -> web.Response:
         chosen = request.query.get("printer")
-        return _json(page_state(self._state, chosen, self._clock(), self._address))
+        shown = page_state(self._state, chosen, self._clock(), self._address)
+        return _json(shown | {"panel": self._panel is not None})
 
     async def _gcode(self, request: web.Request) -> web.StreamResponse:
         path = self._files.path(request.match_info["id"])

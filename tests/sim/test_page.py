@@ -13,8 +13,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from appliance.sim.cloud import LocalCloud
+from appliance.panel.keys import Key
+from appliance.sim.cloud import CloudOptions, LocalCloud
 from appliance.sim.cloud_web import PAGE
+from appliance.sim.panel_wire import DoorMoved, Finger
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -73,14 +75,14 @@ def test_ids_are_unique_and_labels_point_at_something() -> None:
     page = parsed()
     assert len(page.ids) == len(set(page.ids))
     assert set(page.pointed) <= set(page.ids)
-    script = (PAGE / "page.js").read_text()
-    assert set(re.findall(r'\$\("([^"]+)"\)', script)) <= set(page.ids)
+    for script in PAGE.glob("*.js"):
+        assert set(re.findall(r'\$\("([^"]+)"\)', script.read_text())) <= set(page.ids)
 
 
 def test_no_text_becomes_markup() -> None:
-    script = (PAGE / "page.js").read_text()
-    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
-        assert way not in script
+    for script in PAGE.glob("*.js"):
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in script.read_text()
 
 
 async def test_all_parts_are_served_with_their_types(cloud: LocalCloud) -> None:
@@ -88,6 +90,7 @@ async def test_all_parts_are_served_with_their_types(cloud: LocalCloud) -> None:
         "/": "text/html",
         "/page/style.css": "text/css",
         "/page/page.js": "javascript",
+        "/page/panel.js": "javascript",
         "/page/icon.svg": "image/svg+xml",
     }
     async with aiohttp.ClientSession(cloud.url) as http:
@@ -249,3 +252,130 @@ async def test_nothing_is_wider_than_the_screen_and_every_control_has_a_name(
     for node in controls:
         if not node.get("ignored"):
             assert node["name"]["value"], node
+
+
+# The front panel
+
+
+@pytest.fixture
+async def panel_page(
+    panel: Any, panel_socket: Path, browser: Browser, new_printer: Any
+) -> AsyncIterator[Browser]:
+    """The page beside a front panel that is there."""
+    async with LocalCloud(CloudOptions(panel=panel_socket)) as cloud:
+        printer = new_printer(cloud=cloud)
+        await printer.connect()
+        await printer.register()
+        await browser.call("Page.navigate", url=cloud.url)
+        await browser.until("document.querySelector('#panel').dataset.there === 'true'")
+        yield browser
+        await browser.call("Page.navigate", url="about:blank")
+
+
+async def mouse(browser: Browser, event: str, x: float, y: float) -> None:
+    await browser.call(
+        "Input.dispatchMouseEvent",
+        type=event,
+        x=x,
+        y=y,
+        button="none" if event == "mouseMoved" else "left",
+        clickCount=1,
+    )
+
+
+async def middle(browser: Browser, selector: str) -> tuple[float, float]:
+    x, y = await browser.ask(f"""(() => {{
+        const one = document.querySelector('{selector}');
+        one.scrollIntoView();
+        const box = one.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2];
+    }})()""")
+    return x, y
+
+
+async def test_the_very_picture_is_shown_and_told_in_words(
+    panel: Any, panel_page: Browser, paint: Any
+) -> None:
+    panel.show(png=paint("#204060", (40, 20)), width=40, height=20, rows=("Ready   ", HOSTILE))
+    await panel_page.until("document.querySelector('#lcd').ariaLabel.startsWith('Ready, <img')")
+    await panel_page.until("document.querySelector('#lcd').width === 40")
+    pixel = "[...document.querySelector('#lcd').getContext('2d').getImageData(39, 19, 1, 1).data]"
+    await panel_page.until(f"`${{{pixel}}}` === '32,64,96,255'")
+    scale = await panel_page.ask("document.querySelector('#lcd').clientWidth / 40")
+    assert scale == int(scale) >= 2
+    assert panel_page.errors == []
+    assert await panel_page.ask("document.title") == "Polar Appliance: local cloud"
+
+
+async def test_without_a_panel_nothing_of_it_is_shown(
+    cloud: LocalCloud, printer: Any, browser: Browser
+) -> None:
+    await browser.call("Page.navigate", url=cloud.url)
+    await browser.until("!document.querySelector('#content').hidden")
+    assert await browser.ask("document.querySelector('#panel').hidden") is True
+    assert browser.errors == []
+
+
+async def test_the_mouse_holds_a_button_until_it_lifts_or_leaves(
+    panel: Any, panel_page: Browser
+) -> None:
+    x, y = await middle(panel_page, "#panel-keys [value=left]")
+    await mouse(panel_page, "mousePressed", x, y)
+    await panel_page.until("document.querySelector('[value=left]').dataset.held === 'true'")
+    assert panel.seen.keys == (Key.LEFT,)
+    await mouse(panel_page, "mouseReleased", x, y)
+    await panel.until(lambda: panel.heard[-1] == Finger(Key.LEFT, False))
+    await mouse(panel_page, "mousePressed", x, y)
+    await mouse(panel_page, "mouseMoved", x, y + 200)
+    await panel.until(lambda: len(panel.heard) == 4)
+    assert panel.heard == [Finger(Key.LEFT, True), Finger(Key.LEFT, False)] * 2
+    await mouse(panel_page, "mouseReleased", x, y + 200)
+
+
+async def test_a_tab_that_goes_away_lifts_what_it_holds(panel: Any, panel_page: Browser) -> None:
+    await mouse(panel_page, "mousePressed", *await middle(panel_page, "#panel-keys [value=ok]"))
+    await panel.until(lambda: panel.heard == [Finger(Key.OK, True)])
+    await panel_page.call("Page.navigate", url="about:blank")
+    await panel.until(lambda: panel.heard[-1] == Finger(Key.OK, False))
+    await panel.until(lambda: panel.watchers == 0)
+
+
+@pytest.mark.parametrize(
+    ("focused", "pressed", "key"),
+    [
+        ("#bezel", "ArrowUp", Key.UP),
+        ("#bezel", "Enter", Key.OK),
+        ("#panel-keys [value=down]", "ArrowRight", Key.RIGHT),
+        ("#panel-keys [value=down]", "Enter", Key.DOWN),
+        ("#panel-keys [value=left]", " ", Key.LEFT),
+    ],
+)
+async def test_the_keyboard_presses_the_buttons(
+    panel: Any, panel_page: Browser, focused: str, pressed: str, key: Key
+) -> None:
+    await panel_page.ask(f"document.querySelector('{focused}').focus()")
+    for event in ("rawKeyDown", "keyUp"):
+        await panel_page.call("Input.dispatchKeyEvent", type=event, key=pressed, code=pressed)
+    await panel.until(lambda: len(panel.heard) == 2)
+    assert panel.heard == [Finger(key, True), Finger(key, False)]
+
+
+async def test_a_click_of_assistive_software_is_a_press_and_the_switch_moves_the_door(
+    panel: Any, panel_page: Browser
+) -> None:
+    assert await panel_page.ask("document.querySelector('#door-block').hidden") is True
+    await panel_page.ask("document.querySelector('#panel-keys [value=up]').click()")
+    await panel.until(lambda: panel.heard == [Finger(Key.UP, True), Finger(Key.UP, False)])
+    panel.show(door_open=False)
+    await panel_page.until("!document.querySelector('#door-block').hidden")
+    await panel_page.ask("document.querySelector('#door').click()")
+    await panel.until(lambda: panel.heard[-1] == DoorMoved(True))
+    panel.show(door_open=False)  # somebody else closed it
+    await panel_page.until("!document.querySelector('#door').checked")
+
+
+async def test_a_panel_that_is_off_is_said_and_comes_back(panel: Any, panel_page: Browser) -> None:
+    await panel.stop()
+    await panel_page.until("!document.querySelector('#panel-away').hidden")
+    await panel.start()
+    await panel_page.until("document.querySelector('#panel-away').hidden")

@@ -1,6 +1,8 @@
 // The page of the local Polar Cloud. It asks for the whole state once a second and changes only
 // what differs. Every text from outside goes through textContent.
 
+import { showPanel } from "./panel.js";
+
 const POLL = 1000; // milliseconds
 const $ = (id) => document.getElementById(id);
 let chosen = null; // serial number
@@ -132,6 +134,7 @@ function show(now) {
   $("welcome").hidden = Boolean(printer);
   $("content").hidden = !printer;
   $("management").hidden = !printer;
+  showPanel(now.panel);
   showChooser(now.printers, printer);
   if (!printer) {
     connection("idle", "No printer yet");
