@@ -32,6 +32,8 @@ import msgspec
 LOCAL_JOB_ID = "123"
 """The job id of a print that did not come from the cloud (protocol section 3.7)."""
 
+INTERRUPTED = "The printer service was restarted during the print, or the power was cut."
+"""The reason of a print that the daemon's last life did not end: how far it came is not known."""
 
 EMERGENCY = frozenset({"M108", "M112", "M410", "M876"})
 """Commands that pass a full queue where the firmware has EMERGENCY_PARSER."""
@@ -174,16 +176,29 @@ class ForgetJob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
 
 
+class Moment(StrEnum):
+    """When a command of a person may go out; the daemon refuses it at any other moment.
+
+    Only the daemon knows: a print may begin between a look at the snapshot and the command.
+    """
+
+    ANY = "any"  # between the lines of a running print, too
+    IDLE = "idle"  # no print is there that has not ended
+    PAUSED = "paused"  # a print is parked: its resume brings back what the command changes
+
+
 class SetTemperature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Targets in degrees Celsius by cloud name (tool0, tool1, …, bed, chamber); 0 is off."""
 
     targets: dict[str, float]
+    when: Moment = Moment.ANY
 
 
 class RunGcode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Lines of G-code from a person; sent between the lines of a running print."""
+    """Lines of G-code from a person; sent in one piece, between the lines of a running print."""
 
     lines: list[str]
+    when: Moment = Moment.ANY
 
 
 class GcodeAnswer(msgspec.Struct, frozen=True):

@@ -91,13 +91,16 @@ class PrinterClient:
         """The ended job with this key was seen."""
         return await self._ask("POST", "/job/forget", api.ForgetJob(key), api.Snapshot)
 
-    async def set_temperature(self, targets: dict[str, float]) -> api.Snapshot:
+    async def set_temperature(
+        self, targets: dict[str, float], when: api.Moment = api.Moment.ANY
+    ) -> api.Snapshot:
         """Set heater targets in degrees Celsius, by cloud name."""
-        return await self._ask("POST", "/temperature", api.SetTemperature(targets), api.Snapshot)
+        request = api.SetTemperature(targets, when)
+        return await self._ask("POST", "/temperature", request, api.Snapshot)
 
-    async def run_gcode(self, lines: list[str]) -> list[str]:
+    async def run_gcode(self, lines: list[str], when: api.Moment = api.Moment.ANY) -> list[str]:
         """Send lines and collect what the printer answers."""
-        request = api.RunGcode(lines)
+        request = api.RunGcode(lines, when)
         return (await self._ask("POST", "/gcode", request, api.GcodeAnswer, GCODE_LIMIT)).answer
 
     async def connect(self) -> api.Snapshot:

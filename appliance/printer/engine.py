@@ -202,20 +202,30 @@ class Engine:
         self._printing.forget(key)
         self.revision.bump()
 
-    async def set_temperature(self, targets: dict[str, float]) -> None:
-        """Targets in °C by cloud name. Raises BadGcode for heaters and values not allowed."""
+    async def set_temperature(
+        self, targets: dict[str, float], when: api.Moment = api.Moment.ANY
+    ) -> None:
+        """Targets in °C by cloud name. Raises BadGcode for heaters and values not allowed.
+
+        Raises JobRefused outside of its moment.
+        """
         limits = {
             "tool": self._settings.max_tool_temperature,
             "bed": self._settings.max_bed_temperature,
             "chamber": self._settings.max_chamber_temperature,
         }
         self._ready()
+        self._printing.refuse_unless(when)
         self._console.post(heater_commands(targets, self._heaters, limits))
         self._flow()
 
-    async def run_gcode(self, lines: list[str]) -> list[str]:
-        """Send lines of a person and collect the answers. Raises BadGcode, PrinterError."""
+    async def run_gcode(self, lines: list[str], when: api.Moment = api.Moment.ANY) -> list[str]:
+        """Send lines of a person and collect the answers.
+
+        Raises BadGcode, PrinterError, and JobRefused outside of their moment.
+        """
         marlin = self._ready()
+        self._printing.refuse_unless(when)
         if self._printing.running:
             refuse_beside_a_print(lines)
         queued = []

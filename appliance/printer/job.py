@@ -169,6 +169,16 @@ class PrintJob:
         return self.state in _STOPPING and not self.done
 
     @property
+    def parked(self) -> bool:
+        """Paused by us and at rest: a resume brings back whatever a person changes now.
+
+        Not so while the firmware itself waits: it would take a person's lines, and the modes
+        that they set, into the print.
+        """
+        paused = self.state is JobState.PAUSED and not self.firmware_waits
+        return paused and self._pause is not None and not self._runner.busy
+
+    @property
     def done(self) -> bool:
         """Nothing more will be sent and nothing is awaited."""
         return self.state.ended and not self._runner.busy

@@ -150,6 +150,18 @@ class Printing:
             self._job.heaters = heaters
             self._job.resends = resends
 
+    def refuse_unless(self, when: api.Moment) -> None:
+        """Raise JobRefused when a person's command may not go out at this moment."""
+        if when is api.Moment.IDLE and self.busy:
+            raise JobRefused(
+                "A print is not over yet. Do this when it has ended.", short="Not while printing"
+            )
+        if when is api.Moment.PAUSED and not (self._job is not None and self._job.parked):
+            raise JobRefused(
+                "This is possible while a print is paused by the appliance, and none is now.",
+                short="Not paused",
+            )
+
     # --- state ------------------------------------------------------------------------------
 
     @property
@@ -286,7 +298,7 @@ class Printing:
         failed = msgspec.structs.replace(
             job,
             state=api.JobState.FAILED,
-            reason="The printer service was restarted during the print, or the power was cut.",
+            reason=api.INTERRUPTED,
             ended_at=time.time(),
             pause=None,
         )

@@ -92,11 +92,13 @@ class PrinterService:
         return reply(self._engine.snapshot())
 
     async def _temperature(self, request: web.Request) -> web.Response:
-        await self._engine.set_temperature((await body(request, api.SetTemperature)).targets)
+        wanted = await body(request, api.SetTemperature)
+        await self._engine.set_temperature(wanted.targets, wanted.when)
         return reply(self._engine.snapshot())
 
     async def _gcode(self, request: web.Request) -> web.Response:
-        answer = await self._engine.run_gcode((await body(request, api.RunGcode)).lines)
+        wanted = await body(request, api.RunGcode)
+        answer = await self._engine.run_gcode(wanted.lines, wanted.when)
         return reply(api.GcodeAnswer(answer))
 
     async def _connect(self, _request: web.Request) -> web.Response:
