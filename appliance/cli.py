@@ -206,7 +206,9 @@ def pause(options: Options, kind: str) -> None:
 @click.pass_obj
 def resume(options: Options) -> None:
     """Go on with a paused print."""
-    _ask_printer(options, lambda client: client.resume())
+    from appliance.agent.client import resume as ask  # noqa: PLC0415
+
+    _run(ask(options.settings()))
     click.echo("Resuming.")
 
 
@@ -218,6 +220,16 @@ def cancel(options: Options) -> None:
 
     _run(ask(options.settings()))
     click.echo("Canceling.")
+
+
+@cli.command(name="plate-clear")
+@click.pass_obj
+def plate_clear(options: Options) -> None:
+    """Say that the build plate is empty: the next print may begin."""
+    from appliance.agent.client import clear_plate as ask  # noqa: PLC0415
+
+    _run(ask(options.settings()))
+    click.echo("The build plate is clear.")
 
 
 def _ask_printer(options: Options, ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:

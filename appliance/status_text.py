@@ -17,6 +17,8 @@ _LINK = {
     api.LinkState.HALTED: "HALTED, needs a reset",
 }
 
+_DOOR = {0: "open", 1: "closed", 2: "open, its lock is locked", 3: "closed and locked"}
+
 
 def rows(view: AgentView | None, snapshot: api.Snapshot | None) -> Iterator[tuple[str, str]]:
     """(label, text) of what a person wants to know; either side may be away."""
@@ -30,6 +32,12 @@ def rows(view: AgentView | None, snapshot: api.Snapshot | None) -> Iterator[tupl
     if snapshot is not None and snapshot.job is not None:
         yield from _print(snapshot.job)
     if view is not None:
+        yield "Door", _door(view)
+        if view.plate_full:
+            yield (
+                "Build plate",
+                "to be cleared: take the print off, then press OK or: polar-appliance plate-clear",
+            )
         yield from _rest(view)
 
 
@@ -99,6 +107,15 @@ def _rest(view: AgentView) -> Iterator[tuple[str, str]]:
     if view.notice:
         at = time.strftime("%d %b %H:%M", time.localtime(view.notice_at))
         yield "Notice", f"{at}: {view.notice}"
+
+
+def _door(view: AgentView) -> str:
+    text = _DOOR.get(view.door, "") if view.door is not None else ""
+    held = view.snapshot is not None and view.snapshot.job is not None and view.snapshot.job.pause
+    if view.door not in (0, 2):
+        return text
+    todo = "close it, then: polar-appliance resume" if held else "close it to print"
+    return f"{text}: {todo}"
 
 
 def _outcome(job: CloudJob) -> str:

@@ -163,6 +163,31 @@ def test_what_the_agent_adds() -> None:
     assert "Cloud job" not in told(changed(view, job=last), READY)
 
 
+@pytest.mark.parametrize(
+    ("door", "paused", "text"),
+    [
+        (None, False, None),
+        (0, False, "open: close it to print"),
+        (1, False, "closed"),
+        (2, True, "open, its lock is locked: close it, then: polar-appliance resume"),
+        (3, True, "closed and locked"),
+        (7, False, ""),
+    ],
+)
+def test_the_door_says_what_to_do(door: int | None, paused: bool, text: str | None) -> None:
+    pause = api.PauseKind.PAUSE if paused else None
+    snapshot = changed(READY, job=changed(JOB, pause=pause))
+    lines = told(changed(VIEW, door=door, snapshot=snapshot), snapshot)
+    assert lines["Door"] == (text or "")
+
+
+def test_a_full_plate_says_what_to_do() -> None:
+    assert "Build plate" not in told(VIEW, READY)
+    assert (
+        "polar-appliance plate-clear" in told(changed(VIEW, plate_full=True), READY)["Build plate"]
+    )
+
+
 def test_the_table_stands_in_two_columns_without_empty_lines() -> None:
     text = table(iter([("A", "one"), ("Long label", "two"), ("B", "")]))
     assert text == "A           one\nLong label  two"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from appliance import __version__
 from appliance.agent.api import AgentView, RegisterAs
+from appliance.agent.gate import Gate
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.membership import Membership
 from appliance.agent.state import AgentState
 from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import Outbox
+from appliance.errors import JobRefused
+from appliance.polar.codes import preparing
 from appliance.polar.status import status_code, status_message
+from appliance.printer.api import Snapshot, StartJob
 
 
 class Acts:
@@ -24,6 +28,7 @@ class Acts:
         jobs: CloudJobs,
         outbox: Outbox,
         camera: Camera,
+        gate: Gate,
     ) -> None:
         self._state = state
         self._membership = membership
@@ -31,6 +36,7 @@ class Acts:
         self._jobs = jobs
         self._outbox = outbox
         self._camera = camera
+        self._gate = gate
 
     def view(self) -> AgentView:
         """The whole appliance at this moment."""
@@ -55,6 +61,8 @@ class Acts:
             owed=len(owed),
             owed_error=next((entry.last_error for entry in owed if entry.last_error), ""),
             snapshot=self._state.snapshot,
+            door=self._state.door,
+            plate_full=self._state.plate_full,
         )
 
     async def register(self, account: RegisterAs) -> None:
@@ -68,6 +76,25 @@ class Acts:
     async def cancel(self) -> None:
         """End the present print, cloud or local. Raises JobRefused when there is none."""
         await self._jobs.cancel_any()
+
+    async def resume(self) -> None:
+        """Go on with the paused print. Raises JobRefused, also while the door is open."""
+        await self._gate.door.resume()
+
+    async def clear_plate(self) -> None:
+        """A person says that the build plate is empty."""
+        await self._gate.plate.clear()
+
+    async def print_file(self, request: StartJob) -> Snapshot:
+        """Start a local print.
+
+        Raises JobRefused: no print of the cloud that is being prepared is pushed aside, none
+        begins with an open door or on a full plate. Raises what is wrong with the file.
+        """
+        job = self._state.job
+        if job is not None and preparing(job):
+            raise JobRefused(f"{job.name} of the Polar Cloud is about to begin. Cancel it first.")
+        return await self._gate.start_now(request)
 
     def _camera_text(self) -> str:
         if not self._camera.available:

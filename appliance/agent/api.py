@@ -9,6 +9,9 @@ GET      /state           --                      :class:`AgentView`
 POST     /register        :class:`RegisterAs`     :class:`AgentView`
 POST     /unregister      --                      :class:`AgentView`
 POST     /cancel          --                      :class:`AgentView`
+POST     /resume          --                      :class:`AgentView`
+POST     /plate-clear     --                      :class:`AgentView`
+POST     /print           :class:`StartJob`       :class:`Snapshot` of the printer
 =======  ===============  ======================  ====================================
 """
 
@@ -38,6 +41,8 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     last_job: CloudJob | None
     owed: int  # reports and videos that wait to be delivered
     owed_error: str  # why the last delivery failed
+    door: int | None = None  # protocol section 3.12; None = no switch
+    plate_full: bool = False  # until a person cleared the build plate
     snapshot: Snapshot | None
 
 

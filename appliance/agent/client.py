@@ -18,6 +18,7 @@ from appliance.printer import api
 from appliance.printer.client import PrinterClient
 
 SHORT_LIMIT = 5.0  # seconds
+START_LIMIT = 15.0  # seconds: longer than the agent waits for the printer daemon
 REGISTER_LIMIT = 120.0  # seconds: connecting may take a few tries
 
 T = TypeVar("T")
@@ -62,11 +63,31 @@ async def cancel(settings: Settings) -> None:
             await client.cancel()
 
 
+async def resume(settings: Settings) -> None:
+    """Go on with the paused print: through the agent, which knows the door, where it runs."""
+    try:
+        await _ask_agent(settings, "/resume", limit=START_LIMIT)
+    except ipc.Unreachable:
+        async with PrinterClient(settings.printer_socket) as client:
+            await client.resume()
+
+
+async def clear_plate(settings: Settings) -> None:
+    """The build plate is empty: said to the agent, which keeps the record of it."""
+    try:
+        await _ask_agent(settings, "/plate-clear")
+    except ipc.Unreachable as error:
+        raise ApplianceError(
+            "The agent is not running; it keeps in mind whether the build plate is clear. "
+            "Start it (systemctl start polar-agent, or polar-appliance up)."
+        ) from error
+
+
 async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool) -> api.Job | None:
     """Start a local print; with ``wait`` follow it and return how it ended."""
     request = api.StartJob(path=str(file), key=secrets.token_hex(8), name=file.name)
     async with PrinterClient(settings.printer_socket) as client:
-        started = await client.start(request)
+        started = await _start(settings, client, request)
         if not wait:
             return None
         last = started.job
@@ -85,6 +106,17 @@ async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool)
             if job.state.ended:
                 return job
     return last
+
+
+async def _start(settings: Settings, client: PrinterClient, request: api.StartJob) -> api.Snapshot:
+    """Through the agent, which knows door and plate, or directly while it is off."""
+    http = ipc.connect(settings.agent_socket)
+    try:
+        return await ipc.ask(http, ("POST", "/print"), request, api.Snapshot, START_LIMIT)
+    except ipc.Unreachable:
+        return await client.start(request)
+    finally:
+        await http.close()
 
 
 async def _agent_view(settings: Settings) -> AgentView | None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from appliance.agent.custom import CustomCommands
+from appliance.agent.door import Door
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError
@@ -46,6 +47,7 @@ class Commands:
         custom: CustomCommands,
         send: Send,
         serial_number: SerialNumber,
+        door: Door,
     ) -> None:
         self._state = state
         self._jobs = jobs
@@ -59,7 +61,7 @@ class Commands:
             messages.Print: self._print,
             messages.Cancel: lambda _: self._jobs.cancel_any(),
             messages.Pause: lambda message: self._printer.pause(message.type),
-            messages.Resume: lambda _: self._printer.resume(),
+            messages.Resume: lambda _: door.resume(),
             messages.ConnectPrinter: lambda _: self._printer.connect(),
             messages.Temperature: lambda message: self._printer.set_temperature(message.targets),
             messages.Command: self._command,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from appliance.config import CustomCommand
 from appliance.errors import ApplianceError
@@ -18,6 +18,14 @@ from appliance.polar.messages import CustomCommandEntry, CustomCommandList
 from appliance.printer.client import PrinterClient
 
 log = logging.getLogger(__name__)
+
+PLATE_IS_CLEAR = CustomCommand(
+    label="Build plate is clear",
+    action="plate-clear",
+    help="The print was taken off the build plate: the next one may begin.",
+    confirm="Is the build plate empty?",
+)
+"""Listed by itself where the plate is to be confirmed and the settings have no such command."""
 
 _POWER = {"reboot": PowerAction.REBOOT, "shutdown": PowerAction.SHUTDOWN}
 
@@ -32,6 +40,7 @@ class CustomCommands:
     """Lists and runs the commands of the settings.
 
     ``restart`` ends the agent; systemd (or ``up``) starts it again, the print goes on.
+    ``clear_plate`` is a person's word that the build plate is empty.
     """
 
     def __init__(
@@ -40,11 +49,13 @@ class CustomCommands:
         printer: PrinterClient,
         power: Power,
         restart: Callable[[], None],
+        clear_plate: Callable[[], Awaitable[None]],
     ) -> None:
         self._commands = {wire_name(one): one for one in commands}
         self._printer = printer
         self._power = power
         self._restart = restart
+        self._clear_plate = clear_plate
 
     def listing(self, serial_number: str) -> CustomCommandList:
         """The list for the cloud; an empty one removes what was listed before."""
@@ -75,8 +86,16 @@ class CustomCommands:
             await self._printer.run_gcode(command.gcode)
         elif command.action == "restart-agent":
             asyncio.get_running_loop().call_soon(self._restart)
+        elif command.action == PLATE_IS_CLEAR.action:
+            await self._clear_plate()
         else:
             await self._power.request(_POWER[command.action])
+
+
+def with_plate_clear(commands: Sequence[CustomCommand], confirm: bool) -> list[CustomCommand]:
+    """The commands to be listed: the owner's, and what a plate to be confirmed needs."""
+    named = any(one.action == PLATE_IS_CLEAR.action for one in commands)
+    return [*commands, PLATE_IS_CLEAR] if confirm and not named else list(commands)
 
 
 def wire_name(command: CustomCommand) -> str:

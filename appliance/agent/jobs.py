@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from appliance.agent.gate import Gate, find
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.partfile import discard
@@ -31,15 +32,9 @@ log = logging.getLogger(__name__)
 ANNOUNCEMENTS = {Outcome.COMPLETED: 3, Outcome.CANCELED: 3, Outcome.FAILED: 6}
 """Status updates in the final state (section 3.12: "several"); a failure is shown longer."""
 
-PRINTER_PATIENCE = 120.0  # seconds to wait for a printer that is off or away
-RETRY_PAUSE = 2.0  # seconds between two tries to hand the job to the printer daemon
-
 
 class Starter(Protocol):
-    """What jobs need of the printer daemon."""
-
-    async def start(self, request: api.StartJob) -> api.Snapshot:
-        """See PrinterClient.start."""
+    """What jobs need of the printer daemon; the gate starts them."""
 
     async def snapshot(self) -> api.Snapshot:
         """See PrinterClient.snapshot."""
@@ -76,6 +71,7 @@ class CloudJobs:
         fetch: Fetch,
         video: VideoMaker,
         reports: Reports,
+        gate: Gate,
     ) -> None:
         self._state = state
         self._record = Record(folder / "job.json", CloudJob)
@@ -85,6 +81,7 @@ class CloudJobs:
         self._fetch = fetch
         self._video = video
         self._reports = reports
+        self._gate = gate
         self._step: asyncio.Task[None] | None = None
         self._announced = asyncio.Event()
         self._steps = {
@@ -132,7 +129,10 @@ class CloudJobs:
         self._keep(job, durable=True)
 
     def request(self, message: Print) -> None:
-        """The cloud wants this printed. Raises JobRefused when something else is printing."""
+        """The cloud wants this printed; an open door it waits for, before it begins.
+
+        Raises JobRefused when something else is printing or lies on the build plate.
+        """
         present = self._state.job
         if present is not None and present.phase is not Phase.ENDED:
             if present.job_id == message.job_id:
@@ -144,6 +144,7 @@ class CloudJobs:
         local = self._state.snapshot.job if self._state.snapshot else None
         if local is not None and not local.state.ended:
             raise JobRefused(f"A print was refused: {local.name} is still printing.")
+        self._gate.refuse_onto_full_plate(message.job_name or message.job_id)
         if present is not None:
             self._owe(present)  # the step that would have done so may be cut off below
             self._archive(present)
@@ -159,7 +160,7 @@ class CloudJobs:
         self._change(durable=True, cancel_requested=True)
         if job.phase is Phase.DOWNLOADING and self._step is not None:
             self._step.cancel()
-        return True  # _hand_over and _follow see to it once the file is there
+        return True  # the gate and _follow see to it once the file is there
 
     async def cancel_any(self) -> None:
         """End the present print, cloud or local. Raises JobRefused when there is none."""
@@ -239,34 +240,22 @@ class CloudJobs:
             name=job.name,
             source=api.Source.CLOUD,
         )
-        snapshot = await self._hand_over(request)
+        snapshot = await self._gate.start(request, self._cancel_wanted, self._say)
         if snapshot is None:  # canceled; but an earlier request may have been taken
             snapshot = await self._printer.snapshot()
-            if _find(snapshot, job.key) is None:
+            if find(snapshot, job.key) is None:
                 self._canceled_between()
                 return
         self._state.see_snapshot(snapshot)
-        if (printed := _find(snapshot, job.key)) is not None:
+        if (printed := find(snapshot, job.key)) is not None:
             self._see_progress(printed)  # the time-lapse begins with the estimate known
         self._change(durable=True, phase=Phase.PRINTING, detail="")
 
-    async def _hand_over(self, request: api.StartJob) -> api.Snapshot | None:
-        """Start the print, with patience for a printer that is just being switched on.
+    def _cancel_wanted(self) -> bool:
+        return self._state.job is None or self._state.job.cancel_requested
 
-        None when the job was canceled before the printer took it.
-        """
-        give_up = time.monotonic() + PRINTER_PATIENCE
-        while self._state.job is not None and not self._state.job.cancel_requested:
-            try:
-                return await self._printer.start(request)
-            except JobRefused:
-                raise
-            except PrinterError as error:
-                if time.monotonic() >= give_up:
-                    raise
-                self._change(detail=f"Waiting for the printer: {error.long}")
-            await asyncio.sleep(RETRY_PAUSE)
-        return None
+    def _say(self, detail: str) -> None:
+        self._change(detail=detail)
 
     async def _follow(self, job: CloudJob) -> None:
         """Watch the printer daemon until the print has ended."""
@@ -274,8 +263,9 @@ class CloudJobs:
             seen = self._state.revision.number
             snapshot = self._state.snapshot
             if snapshot is not None:
-                printed = _find(snapshot, job.key)
+                printed = find(snapshot, job.key)
                 if printed is None:
+                    self._gate.plate.fill(job.key)  # how far it came nobody knows
                     raise PrinterError(
                         "The printer service lost the print, most likely in a power cut."
                     )
@@ -289,7 +279,7 @@ class CloudJobs:
 
     async def _cancel_if_wanted(self) -> None:
         """Pass a cancel on; asked again at the next snapshot when the daemon was away."""
-        if self._state.job is None or not self._state.job.cancel_requested:
+        if not self._cancel_wanted():
             return
         try:
             self._state.see_snapshot(await self._printer.cancel())
@@ -311,6 +301,7 @@ class CloudJobs:
         )
 
     def _printed(self, printed: api.Job) -> None:
+        self._gate.plate.see(printed)  # before the end is on the disk: it must not be lost
         if printed.state is api.JobState.COMPLETED:
             self._change(durable=True, phase=Phase.FINISHING)
         elif printed.state is api.JobState.CANCELED:
@@ -399,12 +390,6 @@ class CloudJobs:
         if durable:
             _on_disk(job, lambda: self._record.save(job))
         self._state.see_job(job)
-
-
-def _find(snapshot: api.Snapshot, key: str) -> api.Job | None:
-    """The print with this key, the present one or one that ended before it."""
-    every = (snapshot.job, *snapshot.unseen)
-    return next((one for one in every if one is not None and one.key == key), None)
 
 
 def _on_disk(job: CloudJob, act: Callable[[], object]) -> None:

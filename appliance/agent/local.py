@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from appliance.agent.jobs import Starter
+from appliance.agent.plate import Plate
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError
@@ -23,11 +24,18 @@ class LocalJobs:
     """
 
     def __init__(
-        self, state: AgentState, printer: Starter, reports: Reports, *, shown: float = SHOWN
+        self,
+        state: AgentState,
+        printer: Starter,
+        reports: Reports,
+        plate: Plate,
+        *,
+        shown: float = SHOWN,
     ) -> None:
         self._state = state
         self._printer = printer
         self._reports = reports
+        self._plate = plate
         self._shown = shown
 
     async def run(self) -> None:
@@ -68,6 +76,7 @@ class LocalJobs:
 
     def _report(self, job: api.Job) -> None:
         completed = job.state is api.JobState.COMPLETED
+        self._plate.see(job)  # before it is forgotten
         log.info("local print %s: %s %s", job.name, job.state.value, job.reason)
         self._reports.owe(
             api.LOCAL_JOB_ID,

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from appliance.agent.api import AgentView, RegisterAs
 from appliance.ipc import application, body, reply
+from appliance.printer.api import Snapshot, StartJob
 
 
 class Acts(Protocol):
@@ -26,6 +27,15 @@ class Acts(Protocol):
     async def cancel(self) -> None:
         """End the present print, cloud or local. Raises JobRefused when there is none."""
 
+    async def resume(self) -> None:
+        """Go on with the paused print. Raises JobRefused, also while the door is open."""
+
+    async def clear_plate(self) -> None:
+        """A person says that the build plate is empty."""
+
+    async def print_file(self, request: StartJob) -> Snapshot:
+        """Start a local print. Raises JobRefused and what is wrong with the file."""
+
 
 class AgentService:
     """Serves what the agent can do for a person."""
@@ -42,6 +52,9 @@ class AgentService:
                 web.post("/register", self._register),
                 web.post("/unregister", self._then_state(self._acts.unregister)),
                 web.post("/cancel", self._then_state(self._acts.cancel)),
+                web.post("/resume", self._then_state(self._acts.resume)),
+                web.post("/plate-clear", self._then_state(self._acts.clear_plate)),
+                web.post("/print", self._print),
             ]
         )
         return app
@@ -52,6 +65,9 @@ class AgentService:
     async def _register(self, request: web.Request) -> web.Response:
         await self._acts.register(await body(request, RegisterAs))
         return reply(self._acts.view())
+
+    async def _print(self, request: web.Request) -> web.Response:
+        return reply(await self._acts.print_file(await body(request, StartJob)))
 
     def _then_state(
         self, act: Callable[[], Awaitable[None]]

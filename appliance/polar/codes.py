@@ -56,8 +56,12 @@ def door_open(inputs: StatusInputs) -> bool:
 
 def waiting_for_door(inputs: StatusInputs) -> bool:
     """Whether a cloud job that is not printing yet cannot begin before the door is closed."""
-    preparing = inputs.job is not None and inputs.job.phase in _PREPARING
-    return preparing and door_open(inputs)
+    return inputs.job is not None and preparing(inputs.job) and door_open(inputs)
+
+
+def preparing(job: CloudJob) -> bool:
+    """The printer has not been given the job yet."""
+    return job.phase in _PREPARING
 
 
 def status_code(inputs: StatusInputs) -> StatusCode:
@@ -109,8 +113,8 @@ def _waiting(inputs: StatusInputs) -> StatusCode | None:
 
 def _preparing(inputs: StatusInputs) -> StatusCode | None:
     """Downloading and slicing need no printer, so a lost one does not show yet."""
-    preparing = inputs.job is not None and inputs.job.phase in _PREPARING
-    return StatusCode.PREPARING if preparing else None
+    begun = inputs.job is not None and preparing(inputs.job)
+    return StatusCode.PREPARING if begun else None
 
 
 def _updating(inputs: StatusInputs) -> StatusCode | None:

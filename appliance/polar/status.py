@@ -12,7 +12,14 @@ from typing import Final
 
 import msgspec
 
-from appliance.polar.codes import StatusCode, StatusInputs, running_job, status_code
+from appliance.polar.codes import (
+    StatusCode,
+    StatusInputs,
+    door_open,
+    running_job,
+    status_code,
+    waiting_for_door,
+)
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Status
 from appliance.printer.api import Heater, Job, JobState, LinkState, Snapshot, Source
@@ -37,6 +44,7 @@ _PROGRESS: Final[Mapping[StatusCode, str]] = {
     StatusCode.DOOR_OPEN: "Door Open",
     StatusCode.CLEAR_PLATE: "Clear Build Plate",
 }
+_PAUSED: Final = (StatusCode.PAUSED, StatusCode.COLD_PAUSE, StatusCode.CHANGING_FILAMENT)
 _PREPARING_TEXT: Final[Mapping[Phase, str]] = {
     Phase.DOWNLOADING: "Downloading file for job",
     Phase.SLICING: "Slicing Job",
@@ -160,7 +168,7 @@ def _of_both(record: CloudJob, printed: Job | None) -> _Facts:
 
 
 def _progress(code: StatusCode, facts: _Facts) -> str:
-    if code in (StatusCode.PAUSED, StatusCode.COLD_PAUSE, StatusCode.CHANGING_FILAMENT):
+    if code in _PAUSED:
         if facts.state is JobState.PAUSING:
             return "Pausing"
         if facts.state is JobState.RESUMING:
@@ -179,6 +187,8 @@ def _detail(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> str:
 
 
 def _start(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> str:
+    if code is StatusCode.DOOR_OPEN and inputs.job is not None:
+        return f"Close the door: {inputs.job.name or inputs.job.job_id} waits"
     if code is StatusCode.PREPARING and inputs.job is not None:
         return f"{_PREPARING_TEXT[inputs.job.phase]}: {inputs.job.job_id}"
     if facts.job_id is not None:
@@ -192,8 +202,18 @@ def _remarks(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> Iterator[
     yield facts.reason
     if inputs.job is not None:
         yield inputs.job.video_note
-    yield _ADVICE.get(code, "")
+    if not waiting_for_door(inputs):
+        yield _ADVICE.get(code, "")
+    if code in _PAUSED:
+        yield _door_of_paused(inputs)
     yield _printer_problem(code, inputs.snapshot)
+
+
+def _door_of_paused(inputs: StatusInputs) -> str:
+    """How to go on, where the door has to do with it."""
+    if door_open(inputs):
+        return "The door is open. Close it, then resume."
+    return "The door paused the print. Resume it to go on." if inputs.door_asks else ""
 
 
 def _printer_problem(code: StatusCode, snapshot: Snapshot | None) -> str:

@@ -10,9 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.agent.door import Door
+from appliance.agent.gate import Gate
 from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.membership import Membership
+from appliance.agent.plate import Plate
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
@@ -25,7 +28,10 @@ from appliance.polar.keys import PrinterKey
 from appliance.polar.messages import Print
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer import api
+from appliance.settings_panel import DoorSettings, PlateSettings
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, LocalCloud
+
+_MOVING = (api.JobState.PRINTING, api.JobState.RESUMING)
 
 
 class FakePrinter:
@@ -38,6 +44,8 @@ class FakePrinter:
         self.started_keys: list[str] = []
         self.forgotten: list[str] = []
         self.refusal: PrinterError | None = None
+        self.pauses: list[api.PauseKind] = []
+        self.resumes = 0
         self.unseen: tuple[api.Job, ...] = ()
         self._revision = 0
 
@@ -75,6 +83,31 @@ class FakePrinter:
 
     async def snapshot(self) -> api.Snapshot:
         return self.now()
+
+    async def pause(self, kind: api.PauseKind = api.PauseKind.PAUSE) -> api.Snapshot:
+        self._refuse()
+        if self.job is None or self.job.state not in _MOVING:
+            raise JobRefused("It is paused already.")
+        self.pauses.append(kind)
+        self.become(api.JobState.PAUSED)
+        return self.now()
+
+    async def resume(self) -> api.Snapshot:
+        self._refuse()
+        if self.job is None or self.job.state is not api.JobState.PAUSED:
+            raise JobRefused("Nothing is being printed.")
+        self.resumes += 1
+        self.become(api.JobState.PRINTING)
+        return self.now()
+
+    def _refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def become(self, state: api.JobState) -> None:
+        assert self.job is not None
+        self.job = msgspec.structs.replace(self.job, state=state)
+        self.tell()
 
     async def cancel(self) -> api.Snapshot:
         if self.job is None or self.job.state.ended:
@@ -126,6 +159,10 @@ class World:
         self.fetch_allowed = asyncio.Event()
         self.fetch_allowed.set()
         self.fetch_error: Exception | None = None
+        self.door_settings = DoorSettings()
+        self.plate_settings = PlateSettings(confirm=False)
+        self.has_ok = True
+        self.next_prints = 0
         self.begin()
 
     def begin(self) -> None:
@@ -134,11 +171,22 @@ class World:
         self.printer.state = self.state
         self.outbox = Outbox(self.folder / "outbox")
         self.owed = Reports(self.outbox, lambda: "P3D1")
+        self.door = Door(self.door_settings, self.state, self.printer, has_ok=self.has_ok)
+        self.plate = Plate(self.folder, self.plate_settings, self.state, self._print_next)
+        self.gate = Gate(self.printer, self.door, self.plate)
         self.jobs = CloudJobs(
-            self.state, self.folder, self.printer, self._fetch, self.video, self.owed
+            self.state, self.folder, self.printer, self._fetch, self.video, self.owed, self.gate
         )
-        self.task = asyncio.create_task(self.jobs.run())
+        self.task = asyncio.create_task(self._run())
         self.printer.tell()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for part in (self.jobs, self.door, self.plate):
+                group.create_task(part.run())
+
+    async def _print_next(self) -> None:
+        self.next_prints += 1
 
     async def kill(self) -> None:
         """The agent is gone, as by SIGKILL: nothing is written on the way out."""

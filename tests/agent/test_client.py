@@ -16,8 +16,12 @@ from appliance import __version__, ipc
 from appliance.agent import client
 from appliance.agent.acts import Acts
 from appliance.agent.api import AgentView, RegisterAs
+from appliance.agent.door import Door
+from appliance.agent.gate import Gate
 from appliance.agent.jobs import CloudJobs
+from appliance.agent.plate import Plate
 from appliance.agent.service import AgentService
+from appliance.agent.state import AgentState
 from appliance.camera.camera import Camera
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.config import PathSettings, Settings
@@ -26,6 +30,7 @@ from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.printer import api
 from appliance.printer.api import JobState
 from appliance.printer.client import PrinterUnreachable
+from appliance.settings_panel import DoorSettings, PlateSettings
 
 Linked = Any  # the fixture's class; conftest modules cannot be imported
 Serve = Callable[[web.Application, Path], Awaitable[None]]
@@ -89,6 +94,16 @@ class FakeActs:
     async def cancel(self) -> None:
         self._note("cancel")
 
+    async def resume(self) -> None:
+        self._note("resume")
+
+    async def clear_plate(self) -> None:
+        self._note("plate-clear")
+
+    async def print_file(self, request: api.StartJob) -> api.Snapshot:
+        self._note(request)
+        return api.Snapshot(machine="Fake")
+
 
 class FakeDaemon:
     """The printer daemon's API with a stream that is written down beforehand."""
@@ -96,6 +111,7 @@ class FakeDaemon:
     def __init__(self, *stream: JobState | None) -> None:
         self.stream = stream
         self.cancels = 0
+        self.resumes = 0
         self.started: api.StartJob | None = None
         self.over = asyncio.Event()
 
@@ -107,6 +123,7 @@ class FakeDaemon:
                 web.get("/events", self._events),
                 web.post("/job", self._start),
                 web.post("/job/cancel", self._cancel),
+                web.post("/job/resume", self._resume),
             ]
         )
         return app
@@ -140,6 +157,10 @@ class FakeDaemon:
         self.cancels += 1
         return ipc.reply(api.Snapshot())
 
+    async def _resume(self, _request: web.Request) -> web.Response:
+        self.resumes += 1
+        return ipc.reply(api.Snapshot())
+
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
         stream = web.WebSocketResponse()
         await stream.prepare(request)
@@ -170,7 +191,9 @@ async def test_what_the_agent_is_asked(settings: Settings, serve: Serve) -> None
     assert await client.register(settings, account) == "P3D1"
     await client.unregister(settings)
     await client.cancel(settings)
-    assert acts.asked == [account, "unregister", "cancel"]
+    await client.resume(settings)
+    await client.clear_plate(settings)
+    assert acts.asked == [account, "unregister", "cancel", "resume", "plate-clear"]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +214,8 @@ async def test_what_the_agent_refuses_is_said_in_its_words(
         client.register(settings, RegisterAs("a@b.c", "1234")),
         client.unregister(settings),
         client.cancel(settings),
+        client.resume(settings),
+        client.clear_plate(settings),
     ):
         with pytest.raises(kind) as said:
             await ask
@@ -219,7 +244,10 @@ async def test_while_the_agent_is_off(settings: Settings, serve: Serve) -> None:
     daemon = FakeDaemon()
     await serve(daemon.app(), settings.printer_socket)
     await client.cancel(settings)
-    assert daemon.cancels == 1
+    await client.resume(settings)
+    assert (daemon.cancels, daemon.resumes) == (1, 1)
+    with pytest.raises(ApplianceError, match="polar-agent"):
+        await client.clear_plate(settings)
 
 
 async def test_registering_without_the_agent(linked: Linked, settings: Settings) -> None:
@@ -286,13 +314,33 @@ async def test_start_and_go(settings: Settings, serve: Serve) -> None:
     assert (daemon.started.path, daemon.started.source) == (str(file), api.Source.LOCAL)
 
 
+async def test_a_print_goes_through_the_agent_where_it_runs(
+    settings: Settings, serve: Serve
+) -> None:
+    daemon, acts = FakeDaemon(), FakeActs()
+    await serve(daemon.app(), settings.printer_socket)
+    await serve(AgentService(acts).app(), settings.agent_socket)
+    await client.print_local(settings, Path("/spool/a.gcode"), lambda *_: None, wait=False)
+    [request] = acts.asked
+    assert isinstance(request, api.StartJob)
+    assert (request.path, request.source) == ("/spool/a.gcode", api.Source.LOCAL)
+    assert daemon.started is None, "the agent asks the daemon, nobody else"
+    acts.refusal = JobRefused("The door is open. Close it, then print.")
+    with pytest.raises(JobRefused, match="door is open"):
+        await client.print_local(settings, Path("/spool/b.gcode"), lambda *_: None, wait=False)
+    assert daemon.started is None
+
+
 # --- the agent's acts ----------------------------------------------------------------------
 
 
 class Parts:
-    """Jobs, printer and camera of an agent."""
+    """Jobs, printer, door, plate and camera of an agent."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: AgentState, folder: Path) -> None:
+        self.asked: list[object] = []
+        self.door = Door(DoorSettings(), state, self, has_ok=True)
+        self.plate = Plate(folder, PlateSettings(), state, self.print_next)
         self.last: CloudJob | None = None
         self.canceled: list[str] = []
         self.available = True
@@ -301,10 +349,27 @@ class Parts:
     async def cancel_any(self) -> None:
         self.canceled.append("any")
 
+    async def start(self, request: api.StartJob) -> api.Snapshot:
+        self.asked.append(request)
+        return api.Snapshot(machine="Fake")
+
+    async def snapshot(self) -> api.Snapshot:
+        return api.Snapshot()
+
+    async def pause(self, kind: api.PauseKind) -> api.Snapshot:
+        raise AssertionError
+
+    async def resume(self) -> api.Snapshot:
+        self.asked.append("resume")
+        return api.Snapshot(life="b")
+
+    async def print_next(self) -> None:
+        raise AssertionError
+
 
 @pytest.fixture
-def parts() -> Parts:
-    return Parts()
+def parts(linked: Linked, tmp_path: Path) -> Parts:
+    return Parts(linked.state, tmp_path)
 
 
 @pytest.fixture
@@ -316,6 +381,7 @@ def acts(linked: Linked, parts: Parts, tmp_path: Path) -> Acts:
         cast(CloudJobs, parts),
         Outbox(tmp_path / "outbox"),
         cast(Camera, parts),
+        Gate(parts, parts.door, parts.plate),
     )
 
 
@@ -345,6 +411,51 @@ async def test_the_view_tells_everything(acts: Acts, parts: Parts, linked: Linke
 async def test_cancel_ends_whatever_runs(acts: Acts, parts: Parts) -> None:
     await acts.cancel()
     assert parts.canceled == ["any"]
+
+
+REQUEST = api.StartJob(path="/a.gcode", key="k1", name="a.gcode")
+
+
+async def test_a_local_print_wants_a_closed_door_and_a_clear_plate(
+    acts: Acts, parts: Parts, linked: Linked
+) -> None:
+    linked.state.see_door(0)
+    with pytest.raises(JobRefused, match="The door is open"):
+        await acts.print_file(REQUEST)
+    linked.state.see_door(1)
+    parts.plate.fill("k0")
+    assert (acts.view().door, acts.view().plate_full) == (1, True)
+    with pytest.raises(JobRefused, match="not clear"):
+        await acts.print_file(REQUEST)
+    assert parts.asked == []
+    await acts.clear_plate()
+    assert not acts.view().plate_full
+    assert (await acts.print_file(REQUEST)).machine == "Fake"
+    assert parts.asked == [REQUEST]
+
+
+@pytest.mark.parametrize("phase", Phase)
+async def test_a_local_print_pushes_no_job_of_the_cloud_aside(
+    acts: Acts, parts: Parts, linked: Linked, phase: Phase
+) -> None:
+    linked.state.see_job(CloudJob(job_id="P3D1-1", key="k", name="V", received_at=1.0, phase=phase))
+    if phase in (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING):
+        with pytest.raises(JobRefused, match="V of the Polar Cloud"):
+            await acts.print_file(REQUEST)
+        assert parts.asked == []
+    else:
+        await acts.print_file(REQUEST)  # the printer daemon refuses what it must
+        assert parts.asked == [REQUEST]
+
+
+async def test_resume_goes_past_the_door(acts: Acts, parts: Parts, linked: Linked) -> None:
+    linked.state.see_door(2)
+    with pytest.raises(JobRefused, match="door"):
+        await acts.resume()
+    linked.state.see_door(3)
+    await acts.resume()
+    assert parts.asked == ["resume"]
+    assert linked.state.snapshot.life == "b"
 
 
 async def test_membership_goes_through(acts: Acts, linked: Linked) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from appliance.agent.commands import NEXT_PRINT_TEXT, Commands
 from appliance.agent.custom import CustomCommands, wire_name
+from appliance.agent.door import Door
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.state import AgentState
 from appliance.config import CustomCommand
@@ -17,8 +18,10 @@ from appliance.errors import CloudError, JobRefused, PrinterError
 from appliance.host.power import PowerAction
 from appliance.polar import messages
 from appliance.polar.messages import CloudMessage, PauseKind, PrinterMessage, Result
+from appliance.printer import api
 from appliance.printer.client import PrinterClient
 from appliance.printer.console import checked
+from appliance.settings_panel import DoorSettings
 
 SN = "P3D1"
 
@@ -27,6 +30,7 @@ LISTED = [
     CustomCommand(label="Again", action="restart-agent"),
     CustomCommand(label="Reboot", action="reboot"),
     CustomCommand(label="Off", action="shutdown"),
+    CustomCommand(label="Clear", action="plate-clear"),
 ]
 NAMES = [wire_name(one) for one in LISTED]
 
@@ -48,8 +52,9 @@ class Printer:
     async def pause(self, kind: str) -> None:
         self._note("pause", str(kind))
 
-    async def resume(self) -> None:
+    async def resume(self) -> api.Snapshot:
         self._note("resume")
+        return api.Snapshot()
 
     async def cancel(self) -> None:
         self._note("cancel")
@@ -102,14 +107,20 @@ class Desk:
         self.online = True
         self.serial: str | None = SN
         self.restarts = 0
+        self.cleared = 0
         printer = cast(PrinterClient, self.printer)
-        custom = CustomCommands(LISTED, printer, self.power, self._restart)
+        custom = CustomCommands(LISTED, printer, self.power, self._restart, self._clear)
+        jobs = cast(CloudJobs, self.jobs)
+        door = Door(DoorSettings(), self.state, printer, has_ok=True)
         self.commands = Commands(
-            self.state, cast(CloudJobs, self.jobs), printer, custom, self._send, lambda: self.serial
+            self.state, jobs, printer, custom, self._send, lambda: self.serial, door
         )
 
     def _restart(self) -> None:
         self.restarts += 1
+
+    async def _clear(self) -> None:
+        self.cleared += 1
 
     async def _send(self, message: PrinterMessage) -> None:
         if not self.online:
@@ -188,6 +199,17 @@ async def test_a_refusal_is_seen_and_the_next_command_works(
     assert desk.printer.asked[-1] == ("pause", "pause")
 
 
+@pytest.mark.parametrize("door", [0, 2])
+async def test_a_resume_is_refused_while_the_door_is_open(desk: Desk, door: int) -> None:
+    desk.state.see_door(door)
+    await desk.do(messages.Resume(serial_number=SN))
+    assert desk.printer.asked == []
+    assert desk.state.notice == "The door is open. Close it, then resume."
+    desk.state.see_door(door + 1)
+    await desk.do(messages.Resume(serial_number=SN))
+    assert desk.printer.asked == [("resume",)]
+
+
 async def test_a_mistake_of_ours_is_logged_and_ends_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -249,6 +271,7 @@ async def test_what_the_host_is_asked(desk: Desk) -> None:
     await desk.do(*(messages.CustomCommand(serial_number=SN, custom_command=n) for n in NAMES[1:]))
     assert desk.restarts == 1
     assert desk.power.requests == [PowerAction.REBOOT, PowerAction.SHUTDOWN]
+    assert desk.cleared == 1
 
 
 @pytest.mark.parametrize("word", [*NEXT_PRINT_TEXT, "SOMETHING_NEW"])

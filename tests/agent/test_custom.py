@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.agent.custom import CustomCommands, UnknownCustomCommand
+from appliance.agent.custom import (
+    PLATE_IS_CLEAR,
+    CustomCommands,
+    UnknownCustomCommand,
+    with_plate_clear,
+)
 from appliance.config import CustomCommand
 from appliance.host.power import PowerAction
 from appliance.polar import messages
@@ -32,11 +37,15 @@ class Recorder:
     def restart(self) -> None:
         self.done.append("restart")
 
+    async def clear_plate(self) -> None:
+        self.done.append("clear")
+
 
 def build(commands: list[CustomCommand]) -> tuple[CustomCommands, Recorder]:
     recorder = Recorder()
     printer = cast(PrinterClient, recorder)
-    return CustomCommands(commands, printer, recorder, recorder.restart), recorder
+    custom = CustomCommands(commands, printer, recorder, recorder.restart, recorder.clear_plate)
+    return custom, recorder
 
 
 texts = st.text(min_size=1, max_size=64)
@@ -48,7 +57,9 @@ gcode = st.builds(
     confirm=st.text(max_size=30),
 )
 actions = st.builds(
-    CustomCommand, label=texts, action=st.sampled_from(["restart-agent", "reboot", "shutdown"])
+    CustomCommand,
+    label=texts,
+    action=st.sampled_from(["restart-agent", "reboot", "shutdown", "plate-clear"]),
 )
 settings = st.lists(gcode | actions, max_size=8, unique_by=lambda one: one.label)
 
@@ -56,6 +67,7 @@ EXPECTED = {
     "restart-agent": "restart",
     "reboot": PowerAction.REBOOT,
     "shutdown": PowerAction.SHUTDOWN,
+    "plate-clear": "clear",
 }
 
 
@@ -105,3 +117,22 @@ def test_an_empty_list_removes_what_was_listed_before() -> None:
     event, payload = messages.encode(build([])[0].listing("P3D1"))
     assert event == "customCommandList"
     assert payload["customCommandList"] == []
+
+
+@given(settings, st.booleans())
+def test_a_plate_to_be_confirmed_has_its_entry_once(
+    commands: list[CustomCommand], confirm: bool
+) -> None:
+    listed = with_plate_clear(commands, confirm)
+    assert listed[: len(commands)] == commands, "the owner's come first, as they stand"
+    named = sum(one.action == "plate-clear" for one in commands)
+    added = 1 if confirm and not named else 0
+    assert listed[len(commands) :] == [PLATE_IS_CLEAR] * added
+
+
+async def test_the_entry_that_stands_there_by_itself_clears_the_plate() -> None:
+    custom, recorder = build(with_plate_clear([], True))
+    [entry] = custom.listing("P3D1").custom_command_list
+    assert entry.label == "Build plate is clear"
+    await custom.run(entry.command)
+    assert recorder.done == ["clear"]

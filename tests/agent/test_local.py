@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 
 from appliance.agent.local import LocalJobs
+from appliance.agent.plate import Plate
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.errors import StorageError
 from appliance.printer import api
 from appliance.printer.client import PrinterUnreachable
+from appliance.settings_panel import PlateSettings
 
 FakePrinter = Any  # of the fixture `world`; conftest modules cannot be imported
+
+
+async def nothing() -> None:
+    """No next print."""
 
 
 class Desk:
@@ -32,9 +38,9 @@ class Desk:
     async def life(self, *, shown: float = 0.0) -> AsyncIterator[None]:
         self.state = self.printer.state = AgentState()
         self.outbox = Outbox(self.folder / "outbox")
-        local = LocalJobs(
-            self.state, self.printer, Reports(self.outbox, lambda: "P3D1"), shown=shown
-        )
+        self.plate = Plate(self.folder, PlateSettings(), self.state, nothing)
+        reports = Reports(self.outbox, lambda: "P3D1")
+        local = LocalJobs(self.state, self.printer, reports, self.plate, shown=shown)
         self.printer.tell()
         task = asyncio.create_task(local.run())
         try:

@@ -90,7 +90,8 @@ async def test_restart_agent_ends_it_so_that_it_is_started_again(
 ) -> None:
     agent = asyncio.create_task(run(settings))
     await cloud.wait_for(lambda state: state.printers and state.printer().commands, 20)
-    [entry] = cloud.printer.commands
+    entry, plate = cloud.printer.commands
+    assert plate.label == "Build plate is clear", "listed by itself"
     serial = cloud.printer.serial_number
     await cloud.send(messages.CustomCommand(serial_number=serial, custom_command=entry.command))
     assert await ended(agent) < PROMISE

@@ -34,11 +34,16 @@ class Nobody:
     async def request(self, action: PowerAction) -> None:
         raise AssertionError
 
+    async def clear(self) -> None:
+        raise AssertionError
+
 
 @contextlib.asynccontextmanager
 async def present(linked: Linked, commands: list[CustomCommand]) -> AsyncIterator[Nobody]:
     nobody = Nobody()
-    custom = CustomCommands(commands, cast(PrinterClient, nobody), nobody, lambda: None)
+    custom = CustomCommands(
+        commands, cast(PrinterClient, nobody), nobody, lambda: None, nobody.clear
+    )
     presence = Presence(
         linked.state,
         linked.client,

@@ -121,6 +121,25 @@ async def test_at_once_on_a_change_and_only_then(ear: Ear) -> None:
         assert "cable" in ((await ear.until(5)).progress_detail or "")
 
 
+async def test_door_and_plate_are_news(ear: Ear) -> None:
+    ear.state.see_snapshot(snapshot())
+    ear.state.see_online(True)
+    async with ear.listening(NEVER):
+        assert (await ear.until(1)).door is None
+        for count, (door, code) in enumerate(((1, 0), (0, 14), (3, 0), (2, 14)), start=2):
+            ear.state.see_door(door)
+            status = await ear.until(count)
+            assert (status.door, status.status) == (door, code)
+        ear.state.see_plate(True)
+        assert (await ear.until(6)).status == 15
+        ear.state.see_snapshot(snapshot(api.JobState.PAUSED))
+        assert (await ear.until(7)).status == 4
+        ear.state.see_door(3)
+        await ear.until(8)
+        ear.state.see_door_asks(True)
+        assert "door paused" in ((await ear.until(9)).progress_detail or "")
+
+
 async def test_never_while_offline_and_at_once_when_back(ear: Ear) -> None:
     async with ear.listening(0.001):
         for state in (None, api.JobState.PRINTING, api.JobState.PAUSED):
