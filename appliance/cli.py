@@ -359,6 +359,21 @@ def sim_printer(  # noqa: PLR0913, PLR0917  # one parameter per option
     )
 
 
+@sim.command(name="panel")
+@click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    help="Of the panel; else panel.simulated of --config, else the demo's.",
+)
+@click.pass_obj
+def sim_panel(options: Options, socket: Path | None) -> None:
+    """Show the simulated front panel in this terminal, with the arrow keys as its buttons."""
+    from appliance.sim.panel_terminal import run_panel  # noqa: PLC0415
+
+    set_up = options.settings().panel.simulated if options.file and not socket else ""
+    _run(run_panel(socket or Path(set_up or ".demo/run/panel.sock")))
+
+
 @sim.command(name="demo")
 @click.option("--once", is_flag=True, help="Print one file without a person, and check it.")
 @click.option("--port", default=8700, show_default=True, help="Of the local cloud's page.")
