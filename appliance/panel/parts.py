@@ -83,7 +83,7 @@ def offline_lines(state: PanelState) -> Iterator[Line]:
     """A line about the cloud where it is away for some time, else nothing."""
     since = state.cloud.offline_since
     if since is not None and not state.cloud.online:
-        yield Line("Offline since", words.clock(since, state.now))
+        yield Line("Offline at", words.clock(since, state.now))
 
 
 def _nozzle_line(nozzle: Heater, bed: Heater | None) -> Line:

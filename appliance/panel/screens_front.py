@@ -31,7 +31,7 @@ def error(state: PanelState) -> Face:
         title="Error",
         icon=Icon.WARNING,
         tone=Tone.TROUBLE,
-        lines=(Line(words.plain(problem.short)), advice),
+        lines=(Line(words.plain(problem.short) or "Printer problem"), advice),
         text=words.plain(problem.long),
     )
     return face(screen, ok=Soft("More", ReadProblem(problem)), right=MENU)
@@ -87,7 +87,7 @@ def problem_screen(problem: Problem, *, whole: bool, trouble: bool = True) -> Sc
         icon=icon,
         tone=tone,
         lines=() if whole else (Line(short or title), Line("OK tells more")),
-        text=(long or short) if whole else "",
+        text=(long or short or title) if whole else "",
         keys=_WHOLE_KEYS if whole else _SHORT_KEYS,
     )
 

@@ -31,8 +31,8 @@ _UNREADABLE: Final = frozenset({"Cs", "Co", "Cn"})  # halves of pairs, private, 
 
 def plain(text: str, longest: int = LONGEST_TEXT) -> str:
     """``text`` on one line without anything that is not to be seen; "" when nothing is left."""
-    composed = unicodedata.normalize("NFC", text[:longest])
-    return " ".join("".join(map(_visible, composed)).split())[:longest]
+    visible = "".join(map(_visible, text[:longest]))
+    return " ".join(unicodedata.normalize("NFC", visible).split())[:longest].strip()
 
 
 def job_name(name: str) -> str:
@@ -60,7 +60,7 @@ def duration(seconds: float) -> str:
 
 def percent(fraction: float) -> str:
     """Such as "42%". It is 100% only at the end: 99.9% is not done."""
-    return f"{math.floor(100 * _within(fraction))}%"
+    return f"{math.floor(100 * _within(fraction) + 1e-6)}%"  # 0.29 is a little less than that
 
 
 def temperature(heater: Heater) -> str:

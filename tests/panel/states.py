@@ -1,0 +1,153 @@
+"""Hypothesis strategies for everything that the panel can be asked to show."""
+
+import string
+from typing import Final
+
+from hypothesis import strategies as st
+
+from appliance.panel.keys import Key, KeyStroke, Stroke
+from appliance.panel.state import Cloud, PanelState, QueueEntry, QueuePage
+from appliance.polar.codes import StatusCode, StatusInputs, status_code, waiting_for_door
+from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.printer.api import (
+    Heater,
+    Job,
+    JobState,
+    LinkState,
+    PauseKind,
+    Problem,
+    Snapshot,
+    Source,
+)
+from appliance.settings_panel import MATERIALS
+from appliance.sim.panel_examples import NOW
+
+NASTY: Final = "\x00\n\r\t\x1b[31m\u202e\u200f\u2066\u200b\ufeff\ud800\U000f0000\u0301"
+TEXTS: Final = st.one_of(
+    st.just(""),
+    st.text(string.ascii_letters + " .-äöüß°", max_size=40),
+    st.text(st.characters(exclude_categories=()), max_size=300),
+    st.text(NASTY, max_size=300),
+)
+NUMBERS: Final = st.one_of(st.floats(-10.0, 100_000.0), st.floats())
+MOMENTS: Final = st.one_of(st.floats(NOW - 200_000.0, NOW + 200_000.0), st.floats())
+AMOUNTS: Final = st.integers(0, 10**10)
+MAYBE: Final = st.none()
+KEYS: Final = st.sampled_from(("one", "two"))  # of jobs: the record's and the printer's may differ
+
+strokes: Final = st.builds(KeyStroke, st.sampled_from(Key), st.sampled_from(Stroke))
+problems: Final = st.builds(Problem, TEXTS, TEXTS)
+heaters: Final = st.dictionaries(
+    st.one_of(st.sampled_from(("tool0", "tool1", "bed", "chamber")), TEXTS),
+    st.builds(Heater, NUMBERS, NUMBERS),
+    max_size=4,
+)
+printer_jobs: Final = st.builds(
+    Job,
+    job_id=KEYS,
+    key=KEYS,
+    name=TEXTS,
+    source=st.sampled_from(Source),
+    path=st.just("/spool/a.gcode"),
+    state=st.sampled_from(JobState),
+    pause=MAYBE | st.sampled_from(PauseKind),
+    reason=TEXTS,
+    started_at=MOMENTS,
+    ended_at=MAYBE | MOMENTS,
+    print_seconds=NUMBERS,
+    file_size=AMOUNTS,
+    bytes_read=AMOUNTS,
+    estimated_seconds=MAYBE | NUMBERS,
+    layer=MAYBE | st.integers(0, 99_999),
+    layers=MAYBE | st.integers(0, 99_999),
+)
+snapshots: Final = st.builds(
+    Snapshot,
+    link=st.sampled_from(LinkState),
+    problem=MAYBE | problems,
+    message=TEXTS,
+    heaters=heaters,
+    job=MAYBE | printer_jobs,
+)
+details: Final = TEXTS | st.sampled_from(
+    (
+        "Downloading",
+        "Downloading 34 %",
+        "Downloading 3.2 MB",
+        "Slicing 250 %",
+        "Starting the print",
+        "Waiting for the printer: It does not answer.",
+        "Waiting for the door",
+        "Waiting for the door: \u202e",
+    )
+)
+records: Final = st.builds(
+    CloudJob,
+    job_id=KEYS,
+    key=KEYS,
+    name=TEXTS,
+    received_at=MOMENTS,
+    phase=st.sampled_from(Phase),
+    detail=details,
+    print_seconds=NUMBERS,
+    estimated_seconds=MAYBE | NUMBERS,
+    file_size=AMOUNTS,
+    bytes_read=AMOUNTS,
+    cancel_requested=st.booleans(),
+    outcome=MAYBE | st.sampled_from(Outcome),
+    reason=TEXTS,
+    video_note=TEXTS,
+)
+clouds: Final = st.builds(
+    Cloud,
+    online=st.booleans(),
+    serial_number=MAYBE | st.just("P3D12345"),
+    email=TEXTS,
+    text=TEXTS,
+    offline_since=MAYBE | MOMENTS,
+    next_try=MAYBE | MOMENTS,
+)
+queues: Final = st.builds(
+    QueuePage,
+    loading=st.booleans(),
+    problem=TEXTS,
+    entries=st.lists(st.builds(QueueEntry, TEXTS, TEXTS, TEXTS), max_size=6).map(tuple),
+    skip=st.integers(0, 40),
+    total=st.integers(0, 60),
+)
+
+
+@st.composite
+def panel_states(draw: st.DrawFn) -> PanelState:
+    """Any state; in half of them the status is the one that the rest calls for."""
+    record, snapshot = draw(MAYBE | records), draw(MAYBE | snapshots)
+    inputs = StatusInputs(
+        snapshot=snapshot,
+        job=record,
+        door=draw(MAYBE | st.integers(0, 3)),
+        door_asks=draw(st.booleans()),
+        updating=draw(st.booleans()),
+        plate_full=draw(st.booleans()),
+    )
+    waiting = record.name if record is not None and waiting_for_door(inputs) else ""
+    return PanelState(
+        now=draw(MOMENTS),
+        starting=draw(st.booleans()),
+        name=draw(TEXTS),
+        version=draw(TEXTS),
+        ip=draw(st.sampled_from(("", "10.0.0.7", "192.168.178.123", "fe80::1")) | TEXTS),
+        network=draw(TEXTS),
+        cloud=draw(clouds),
+        status=draw(st.just(status_code(inputs)) | st.sampled_from(StatusCode)),
+        snapshot=snapshot,
+        job=record,
+        door=inputs.door,
+        waiting_for_door=waiting if draw(st.booleans()) else draw(TEXTS),
+        door_asks=inputs.door_asks,
+        problem=draw(MAYBE | problems),
+        queue=draw(queues),
+        camera=draw(st.booleans()),
+        picture=draw(st.sampled_from((b"", b"\xff\xd8\xff\xd9"))),
+        graphic=draw(st.booleans()),
+        materials=draw(st.sampled_from(((), MATERIALS))),
+    )
