@@ -43,9 +43,7 @@ def starting(state: PanelState) -> Face:
     lines.sort(key=lambda line: line.value == "ready")  # a stable sort: awaited ones first
     if state.ip:
         lines.append(parts.network_line(state))
-    screen = Screen(
-        title="Starting up", icon=Icon.CLOCK, tone=Tone.WORKING, lines=tuple(lines), bar=Bar(None)
-    )
+    screen = Screen(title="Starting up", icon=Icon.CLOCK, tone=Tone.WORKING, lines=tuple(lines))
     return face(screen, ok=MENU)
 
 
