@@ -11,10 +11,12 @@ from enum import Enum, StrEnum, auto
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from appliance.panel.actions import Action
 from appliance.panel.screen import Bar, Icon, Keys, Line, Picture, Screen, Tone
 from appliance.panel.state import PanelState
+from appliance.printer.api import Problem
 
 
 class Page(StrEnum):
@@ -154,13 +156,27 @@ def entry(page: Page, text: str, icon: Icon | None = None, *, value: str = "") -
     return Item(page.value, Line(text, value, icon), opens(Place(page=page)))
 
 
-BACK_ITEM = Item("back", Line("Back", icon=Icon.BACK), BACK)
+BACK_ITEM = Item("back", Line("Back"), BACK)
 """The last entry of every list: an encoder has no key for it."""
 
+_BACK_WORD = Keys(left="Back")
 
-def saying(title: str, text: str, *, icon: Icon | None = None, tone: Tone = Tone.CALM) -> View:
-    """A page that only says something; OK goes back, too."""
-    return View(title=title, text=text, icon=icon, tone=tone, ok=BACK, keys=Keys(left="Back"))
+
+def saying(title: str, short: str, text: str = "", *, icon: Icon | None = None) -> View:
+    """A page that only says something, ``short`` where 16 cells are all; OK goes back, too."""
+    lines = (Line(short),)
+    return View(title=title, lines=lines, text=text, icon=icon, ok=BACK, keys=_BACK_WORD)
+
+
+def refusing(why: Problem, title: str = "Not now") -> View:
+    """A page that says why not."""
+    return replace(saying(title, why.short, why.long), tone=Tone.ASKING)
+
+
+def waiting(title: str, short: str, text: str = "", *, icon: Icon | None = None) -> View:
+    """A page of something under way."""
+    said = saying(title, short, text, icon=icon)
+    return replace(said, ok=None, bar=Bar(None), tone=Tone.WORKING)
 
 
 def asking(title: str, text: str, *, yes: str, action: Action) -> View:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from appliance.panel.actions import CoolDown, Extrude, Home, Jog, Preheat
+from appliance.panel.actions import Action, CoolDown, Extrude, Home, Jog, Preheat
 from appliance.panel.page import (
+    BACK,
     BACK_ITEM,
     Do,
     Item,
@@ -18,6 +20,7 @@ from appliance.panel.page import (
     View,
     entry,
     opens,
+    refusing,
     saying,
 )
 from appliance.panel.rules import hot_enough, nozzle, paused, why_no_extrusion, why_no_moves
@@ -36,13 +39,12 @@ EXTRUDE_STEPS: Final = (1.0, 10.0)  # mm
 def prepare_page(_place: Place, state: PanelState) -> View:
     """What may be done by hand now."""
     extrude = entry(Page.EXTRUDE, "Extrude")
-    if paused(state) is not None and not why_no_extrusion(state):
+    if paused(state) is not None and why_no_extrusion(state) is None:
         return View(title="Prepare", value=_nozzle(state), items=(extrude, BACK_ITEM))
-    why = why_no_moves(state)
-    if why:
-        return saying("Prepare", why)
+    if why := why_no_moves(state):
+        return refusing(why, "Prepare")
     items = (
-        entry(Page.PREHEAT, "Preheat", Icon.NOZZLE),
+        entry(Page.PREHEAT, "Preheat"),
         Item("cool", Line("Cool down"), Do(action=CoolDown())),
         entry(Page.HOMING, "Home"),
         entry(Page.MOVE, "Move"),
@@ -62,7 +64,7 @@ def preheat_page(_place: Place, state: PanelState) -> View | None:
     if why_no_moves(state):
         return None
     if not state.materials:
-        return saying("Preheat", "The settings name no materials.", icon=Icon.NOZZLE)
+        return saying("Preheat", "No materials", "The settings name none.", icon=Icon.NOZZLE)
     materials = (_material(number, one) for number, one in enumerate(state.materials))
     items = (*materials, BACK_ITEM)
     return View(title="Preheat", value=_nozzle(state), icon=Icon.NOZZLE, items=items)
@@ -100,14 +102,8 @@ def jog_page(place: Place, state: PanelState) -> View | None:
     if axis is None or why_no_moves(state):
         return None
     steps = _within(JOG_STEPS, state.moves.longest)
-    step = steps[place.step % len(steps)]
-    return _by_steps(
-        place,
-        f"Move {axis.upper()}",
-        steps,
-        up=Do(action=Jog(axis, step), then=Then.REPLACE, place=_moved(place, step)),
-        down=Do(action=Jog(axis, -step), then=Then.REPLACE, place=_moved(place, -step)),
-    )
+    title = f"Move {axis.upper()}"
+    return _by_steps(place, title, "Up and down move it.", steps, lambda mm: Jog(axis, mm))
 
 
 def extrude_page(place: Place, state: PanelState) -> View | None:
@@ -117,23 +113,19 @@ def extrude_page(place: Place, state: PanelState) -> View | None:
     if not hot_enough(state):
         return _cold(state)
     steps = _within(EXTRUDE_STEPS, state.moves.longest_extrusion)
-    step = steps[place.step % len(steps)]
-    return _by_steps(
-        place,
-        "Extrude",
-        steps,
-        up=Do(action=Extrude(step), then=Then.REPLACE, place=_moved(place, step)),
-        down=Do(action=Extrude(-step), then=Then.REPLACE, place=_moved(place, -step)),
-    )
+    return _by_steps(place, "Extrude", "Down pulls it back.", steps, Extrude)
 
 
 def _cold(state: PanelState) -> View:
-    now = _nozzle(state) or "unknown"
-    needed = f"{state.moves.extrude_from:.0f}°"
-    text = f"Heat the nozzle first. It is at {now}, and {needed} are needed."
-    return replace(
-        saying("Heat nozzle first", text, icon=Icon.NOZZLE, tone=Tone.ASKING),
-        value=now,
+    heater = nozzle(state)
+    return View(
+        title="Too cold",
+        value=_nozzle(state) if heater is not None else "?",
+        icon=Icon.NOZZLE,
+        tone=Tone.ASKING,
+        lines=(Line("Heat the nozzle"), Line("Needed", f"{state.moves.extrude_from:.0f}°")),
+        keys=Keys(left="Back"),
+        ok=BACK,
         patience=Patience.LONG,
     )
 
@@ -143,21 +135,29 @@ def _within(steps: tuple[float, ...], longest: float) -> tuple[float, ...]:
     return tuple(step for step in steps if step <= longest) or (longest,)
 
 
-def _moved(place: Place, distance: float) -> Place:
-    return replace(place, moved=round(place.moved + distance, 3))
-
-
-def _by_steps(place: Place, title: str, steps: tuple[float, ...], *, up: Do, down: Do) -> View:
+def _by_steps(
+    place: Place,
+    title: str,
+    text: str,
+    steps: tuple[float, ...],
+    act: Callable[[float], Action],
+) -> View:
+    """``act`` is asked for at each press and repeat of up, and with minus of down."""
     step = steps[place.step % len(steps)]
-    other = replace(place, step=(place.step + 1) % len(steps))
+    longer = replace(place, step=(place.step + 1) % len(steps))
     return View(
         title=title,
         value=f"{step:g} mm",
         lines=(Line("Moved", f"{place.moved:+.1f} mm" if place.moved else "0 mm"),),
-        text="Up and down move, OK changes the step.",
+        text=text,
         keys=Keys(left="Back", ok="Step"),
-        ok=Do(then=Then.REPLACE, place=other),
-        up=up,
-        down=down,
+        ok=Do(then=Then.REPLACE, place=longer),
+        up=_moving(place, step, act),
+        down=_moving(place, -step, act),
         patience=Patience.LONG,
     )
+
+
+def _moving(place: Place, distance: float, act: Callable[[float], Action]) -> Do:
+    moved = replace(place, moved=round(place.moved + distance, 3))
+    return Do(action=act(distance), then=Then.REPLACE, place=moved)

@@ -21,9 +21,10 @@ from appliance.panel.page import (
     entry,
     opens,
     saying,
+    waiting,
 )
 from appliance.panel.rules import changing_filament, preparing
-from appliance.panel.screen import Bar, Icon, Keys, Line, Tone
+from appliance.panel.screen import Icon, Keys, Line, Tone
 from appliance.panel.state import PanelState
 from appliance.panel.words import job_name, percent
 from appliance.printer.api import Job, JobState, PauseKind
@@ -35,9 +36,9 @@ def print_page(_place: Place, state: PanelState) -> View:
     """What can be done with the print now."""
     job = state.printed
     if job is not None and job.state is JobState.CANCELING:
-        return saying("Print", "The print is being canceled.", icon=Icon.PLAY)
+        return saying("Print", "Canceling", icon=Icon.PLAY)
     if job is None and not _can_cancel(state):
-        return saying("Print", "Nothing is being printed.", icon=Icon.PLAY)
+        return saying("Print", "Nothing printing", icon=Icon.PLAY)
     items = (*(_held(job) if job is not None else ()), *_end(state), BACK_ITEM)
     value = percent(job.percent / 100) if job is not None else ""
     return View(title="Print", value=value, icon=Icon.PLAY, items=items)
@@ -47,23 +48,23 @@ def _held(job: Job) -> Iterator[Item]:
     """Pause and resume, as far as they fit the job's state."""
     if job.state in (JobState.PAUSED, JobState.PAUSING):
         if changing_filament(job):
-            yield Item("filament", Line("Change filament"), opens(FILAMENT))
-        yield _closing("resume", "Resume", Resume(), Icon.PLAY)
+            yield Item("filament", Line("New filament"), opens(FILAMENT))
+        yield _closing("resume", "Resume", Resume())
     else:
-        yield _closing("pause", "Pause", Pause(), Icon.PAUSE)
+        yield _closing("pause", "Pause", Pause())
     if job.state is JobState.PAUSING:
         return
     held = job.state is JobState.PAUSED
     if not (held and job.pause is PauseKind.COLD):
-        yield _closing("cold", "Cold pause", Pause(PauseKind.COLD), Icon.PAUSE)
+        yield _closing("cold", "Cold pause", Pause(PauseKind.COLD))
     if not changing_filament(job):
         change = opens(FILAMENT, Pause(PauseKind.FILAMENT))
-        yield Item("filament", Line("Change filament"), change)
+        yield Item("filament", Line("New filament"), change)
 
 
-def _closing(key: str, text: str, action: Action, icon: Icon) -> Item:
+def _closing(key: str, text: str, action: Action) -> Item:
     """The home screen tells what comes of it."""
-    return Item(key, Line(text, icon=icon), Do(action=action, then=Then.CLOSE))
+    return Item(key, Line(text), Do(action=action, then=Then.CLOSE))
 
 
 def _can_cancel(state: PanelState) -> bool:
@@ -76,7 +77,7 @@ def _can_cancel(state: PanelState) -> bool:
 
 def _end(state: PanelState) -> Iterator[Item]:
     if _can_cancel(state):
-        yield entry(Page.CANCEL, "Cancel print", Icon.WARNING)
+        yield entry(Page.CANCEL, "Cancel print")
 
 
 def cancel_page(_place: Place, state: PanelState) -> View | None:
@@ -85,7 +86,7 @@ def cancel_page(_place: Place, state: PanelState) -> View | None:
         return None
     job = state.printed or preparing(state)
     name = job_name(job.name) if job is not None else ""
-    return asking("Cancel print?", name, yes="Yes, cancel it", action=Cancel())
+    return asking("Cancel print?", name, yes="Yes, cancel", action=Cancel())
 
 
 def filament_page(place: Place, state: PanelState) -> View | None:
@@ -104,25 +105,19 @@ def filament_page(place: Place, state: PanelState) -> View | None:
 
 
 def _parking(patience: Patience) -> View:
-    return View(
-        title="Change filament",
-        text="Wait: the head is being parked and the old filament drawn back.",
-        bar=Bar(None),
-        tone=Tone.WORKING,
-        keys=Keys(left="Back"),
-        patience=patience,
-        waits=patience is Patience.USUAL,
-    )
+    text = "The head is being parked and the old filament drawn back."
+    view = waiting("New filament", "Please wait", text)
+    return replace(view, patience=patience, waits=patience is Patience.USUAL)
 
 
 def _step(place: Place) -> View:
     step = min(place.step, len(_STEPS) - 1)
-    text, ok = _STEPS[step]
+    lines, ok = _STEPS[step]
     last = step == len(_STEPS) - 1
     return View(
-        title="Change filament",
+        title="New filament",
         value=f"{step + 1}/{len(_STEPS)}",
-        text=text,
+        lines=tuple(map(Line, lines)),
         tone=Tone.ASKING,
         keys=Keys(left="Back", ok=ok),
         ok=Do(action=Resume(), then=Then.CLOSE) if last else _to(place, step + 1),
@@ -136,7 +131,7 @@ def _to(place: Place, step: int) -> Do:
 
 
 _STEPS = (
-    ("Pull the old filament out, then press OK.", "Done"),
-    ("Push the new filament in, then press OK.", "Done"),
-    ("OK loads it and goes on with the print.", "Go on"),
+    (("Pull the old out", "Then press OK"), "Done"),
+    (("Push the new in", "Then press OK"), "Done"),
+    (("OK loads it", "and goes on"), "Go on"),
 )

@@ -16,10 +16,12 @@ from appliance.panel.page import (
     Then,
     View,
     opens,
+    refusing,
     saying,
+    waiting,
 )
 from appliance.panel.rules import why_no_print
-from appliance.panel.screen import Bar, Icon, Keys, Line, Tone
+from appliance.panel.screen import Icon, Keys, Line, Tone
 from appliance.panel.state import PanelState, QueueEntry, QueuePage
 from appliance.panel.words import LONGEST_NAME, plain
 
@@ -34,21 +36,20 @@ def queue_page(place: Place, state: PanelState) -> View:
     """The jobs that wait in the cloud, in their order."""
     queue = state.queue
     if queue.loading:
-        return _asking("Asking the Polar Cloud for the queue.")
+        return _asking("Queue")
     if queue.problem:
         again = Do(action=LoadQueue(queue.skip))
-        keys = Keys(left="Back", ok="Again")
-        return View(title="Queue", text=plain(queue.problem), icon=Icon.QUEUE, keys=keys, ok=again)
+        said = saying("Queue", "Not loaded", plain(queue.problem), icon=Icon.QUEUE)
+        return replace(said, keys=Keys(left="Back", ok="Again"), ok=again)
     if not queue.entries:
-        return saying("Queue", "The queue is empty.", icon=Icon.QUEUE)
+        return saying("Queue", "No jobs waiting", icon=Icon.QUEUE)
     items = (*_earlier(queue), *_entries(queue), *_further(queue), BACK_ITEM)
     view = View(title="Queue", icon=Icon.QUEUE, items=items)
     return _numbered(view, place, queue)
 
 
-def _asking(text: str) -> View:
-    keys = Keys(left="Back")
-    return View(title="Queue", text=text, bar=Bar(None), tone=Tone.WORKING, keys=keys)
+def _asking(title: str) -> View:
+    return waiting(title, "Asking the cloud", icon=Icon.QUEUE)
 
 
 def _entries(queue: QueuePage) -> Iterator[Item]:
@@ -95,19 +96,17 @@ def queued_page(place: Place, state: PanelState) -> View | None:
         return None
     name = _name(entry)
     owner = plain(entry.owner, LONGEST_NAME)
-    text = f"{name}, by {owner}" if owner else name
-    why = why_no_print(state)
-    if why:
-        return saying("Not now", why, icon=Icon.QUEUE)
+    if why := why_no_print(state):
+        return refusing(why)
     asked = Do(action=PrintQueued(entry.job_id), then=Then.REPLACE, place=Place(page=Page.ASKED))
     items = (
-        Item("print", Line(f"Print {name}", icon=Icon.PLAY), asked),
+        Item("print", Line(f"Print {name}"), asked),
         *((Item("owner", Line(f"by {owner}")),) if owner else ()),
         BACK_ITEM,
     )
-    return View(title="Print this job?", text=text, tone=Tone.ASKING, items=items)
+    return View(title="Print this job?", tone=Tone.ASKING, items=items)
 
 
 def asked_page(_place: Place, _state: PanelState) -> View:
     """Until the cloud sends the job, or says why not."""
-    return replace(_asking("Asking the Polar Cloud for the job."), title="Print", waits=True)
+    return replace(_asking("Print"), waits=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from appliance.panel.actions import (
     ConnectPrinter,
     RestartDevice,
@@ -24,11 +26,13 @@ from appliance.panel.page import (
     asking,
     entry,
     opens,
+    refusing,
     saying,
+    waiting,
 )
 from appliance.panel.pages_queue import QUEUE
 from appliance.panel.rules import why_no_power_off
-from appliance.panel.screen import Bar, Icon, Keys, Line, Picture, Tone
+from appliance.panel.screen import Icon, Keys, Line, Picture
 from appliance.panel.state import Cloud, PanelState
 from appliance.panel.words import LONGEST_NAME, clock, duration, plain
 
@@ -41,16 +45,15 @@ def main_page(_place: Place, state: PanelState) -> View:
         entry(Page.PRINT, "Print", Icon.PLAY),
         entry(Page.PREPARE, "Prepare", Icon.NOZZLE),
         entry(Page.NETWORK, "Network", Icon.NETWORK),
-        *((_camera(),) if seen else ()),
+        *((_CAMERA,) if seen else ()),
         entry(Page.CLOUD, "Cloud", Icon.CLOUD),
         entry(Page.SYSTEM, "System", Icon.SETTINGS),
-        BACK_ITEM,
+        replace(BACK_ITEM, line=Line("Back", icon=Icon.BACK)),
     )
     return View(title="Menu", items=items)
 
 
-def _camera() -> Item:
-    return Item("camera", Line("Camera", icon=Icon.CAMERA), opens(Place(page=Page.CAMERA), Watch()))
+_CAMERA = Item("camera", Line("Camera", icon=Icon.CAMERA), opens(Place(page=Page.CAMERA), Watch()))
 
 
 def network_page(_place: Place, state: PanelState) -> View:
@@ -69,15 +72,7 @@ def camera_page(_place: Place, state: PanelState) -> View | None:
     if not (state.graphic and state.camera):
         return None
     if not state.picture:
-        return View(
-            title="Camera",
-            icon=Icon.CAMERA,
-            text="Taking a picture.",
-            bar=Bar(None),
-            tone=Tone.WORKING,
-            ok=BACK,
-            keys=Keys(left="Back"),
-        )
+        return waiting("Camera", "Taking a picture", icon=Icon.CAMERA)
     return View(
         title="Camera",
         icon=Icon.CAMERA,
@@ -92,13 +87,12 @@ def cloud_page(_place: Place, state: PanelState) -> View:
     """Who owns this printer in the cloud, and how the connection is."""
     cloud = state.cloud
     if cloud.serial_number is None:
-        text = plain(cloud.text) or "Not registered with the Polar Cloud."
-        return saying("Cloud", text, icon=Icon.CLOUD)
+        return saying("Cloud", "Not registered", plain(cloud.text), icon=Icon.CLOUD)
     items = (
         Item("serial", Line(plain(cloud.serial_number, LONGEST_NAME))),
         *((Item("email", Line(plain(cloud.email, LONGEST_NAME))),) if cloud.email else ()),
         *_connection(cloud, state.now),
-        entry(Page.UNREGISTER, "Unregister", Icon.WARNING),
+        entry(Page.UNREGISTER, "Unregister"),
         BACK_ITEM,
     )
     return View(
@@ -113,9 +107,9 @@ def _connection(cloud: Cloud, now: float) -> Iterator[Item]:
     if text := plain(cloud.text):
         yield Item("text", Line(text))
     if cloud.offline_since is not None:
-        yield Item("since", Line("Offline", clock(cloud.offline_since, now), Icon.OFFLINE))
+        yield Item("since", Line("Offline since", clock(cloud.offline_since, now)))
     if cloud.next_try is not None:
-        yield Item("try", Line("Next try", _until(cloud.next_try - now), Icon.CLOCK))
+        yield Item("try", Line("Next try", _until(cloud.next_try - now)))
 
 
 def _until(seconds: float) -> str:
@@ -130,17 +124,17 @@ def unregister_page(_place: Place, state: PanelState) -> View | None:
     if state.cloud.serial_number is None:
         return None
     text = "The printer leaves your Polar Cloud account until somebody registers it again."
-    return asking("Unregister?", text, yes="Yes, unregister", action=Unregister())
+    return asking("Unregister?", text, yes="Yes, leave", action=Unregister())
 
 
 def system_page(_place: Place, state: PanelState) -> View:
     """Version, printer, power, setup."""
     items = (
         Item("version", Line("Version", plain(state.version, 10) or "?")),
-        Item("connect", Line("Connect printer"), Do(action=ConnectPrinter())),
+        Item("connect", Line("Find printer"), Do(action=ConnectPrinter())),
         entry(Page.RESTART, "Restart"),
         entry(Page.SHUT_DOWN, "Shut down"),
-        entry(Page.SETUP, "Setup mode", Icon.SETTINGS),
+        entry(Page.SETUP, "Setup mode"),
         BACK_ITEM,
     )
     return View(title="System", icon=Icon.SETTINGS, items=items)
@@ -149,7 +143,7 @@ def system_page(_place: Place, state: PanelState) -> View:
 def restart_page(_place: Place, state: PanelState) -> View:
     """Sure?"""
     if why := why_no_power_off(state):
-        return saying("Not now", why, tone=Tone.ASKING)
+        return refusing(why)
     text = "The appliance starts anew. That takes about a minute."
     return asking("Restart?", text, yes="Yes, restart", action=RestartDevice())
 
@@ -157,9 +151,9 @@ def restart_page(_place: Place, state: PanelState) -> View:
 def shut_down_page(_place: Place, state: PanelState) -> View:
     """Sure?"""
     if why := why_no_power_off(state):
-        return saying("Not now", why, tone=Tone.ASKING)
+        return refusing(why)
     text = "The appliance switches itself off. To start it, switch its power off and on."
-    return asking("Shut down?", text, yes="Yes, shut down", action=ShutDown())
+    return asking("Shut down?", text, yes="Yes, turn off", action=ShutDown())
 
 
 def setup_page(_place: Place, _state: PanelState) -> View:

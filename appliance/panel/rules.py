@@ -8,7 +8,7 @@ from typing import Final
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
 from appliance.polar.job import CloudJob, Phase
-from appliance.printer.api import Heater, Job, JobState, LinkState, PauseKind
+from appliance.printer.api import Heater, Job, JobState, LinkState, PauseKind, Problem
 
 PREPARING: Final = (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING)
 
@@ -53,46 +53,59 @@ def hot_enough(state: PanelState) -> bool:
     return heater is not None and heater.actual >= state.moves.extrude_from
 
 
-def why_no_moves(state: PanelState) -> str:
-    """A sentence why nothing may be moved or heated by hand now, empty when it may."""
-    if busy(state):
-        return "Not while a print is active. Wait for its end, or cancel it."
-    return why_not_connected(state)
+def why_no_moves(state: PanelState) -> Problem | None:
+    """Why nothing may be moved or heated by hand now, None when it may."""
+    return _ACTIVE if busy(state) else why_not_connected(state)
 
 
-def why_no_extrusion(state: PanelState) -> str:
+def why_no_extrusion(state: PanelState) -> Problem | None:
     """The same for filament, which may also be moved while the print is paused."""
     return why_not_connected(state) if paused(state) is not None else why_no_moves(state)
 
 
-def why_not_connected(state: PanelState) -> str:
-    """A sentence, empty when the printer answers."""
-    if connected(state):
-        return ""
-    return "The printer does not answer. Check its power and its USB cable."
+def why_not_connected(state: PanelState) -> Problem | None:
+    """None when the printer answers."""
+    return None if connected(state) else _NO_PRINTER
 
 
-def why_no_print(state: PanelState) -> str:
-    """A sentence why no new print may begin now, empty when it may.
+def why_no_print(state: PanelState) -> Problem | None:
+    """Why no new print may begin now, None when it may.
 
     An open door is no reason: the print waits until it is closed.
     """
     if busy(state):
-        return "Another print is active. Wait for its end, or cancel it."
-    return _NO_PRINT.get(state.status, "") or why_not_connected(state)
+        return _ACTIVE
+    return _NO_PRINT.get(state.status) or why_not_connected(state)
 
 
-def why_no_power_off(state: PanelState) -> str:
-    """A sentence why the device must not be switched off now, empty when it may."""
-    if state.printed is not None:
-        return "That would end the print. Wait for its end, or cancel it first."
-    return ""
+def why_no_power_off(state: PanelState) -> Problem | None:
+    """Why the device must not be switched off now, None when it may."""
+    return _ENDS_PRINT if state.printed is not None else None
 
 
-_NO_PRINT: Final[Mapping[StatusCode, str]] = {
-    StatusCode.POSTPROCESSING: "The last print is still being finished. Try again soon.",
-    StatusCode.CANCELING: "The last print is still being canceled. Try again soon.",
-    StatusCode.COMPLETE: "The last print has just ended. Clear the plate, then try again.",
-    StatusCode.UPDATING: "The appliance is being updated. Try again when that is done.",
-    StatusCode.CLEAR_PLATE: "The last print lies on the plate. Clear it, then press OK.",
+_ACTIVE: Final = Problem(
+    "Print is active", "Not while a print is active. Wait for its end, or cancel it."
+)
+_ENDS_PRINT: Final = Problem(
+    "Print is active", "That would end the print. Wait for its end, or cancel it first."
+)
+_NO_PRINTER: Final = Problem(
+    "No printer", "The printer does not answer. Check its power and its USB cable."
+)
+_NO_PRINT: Final[Mapping[StatusCode, Problem]] = {
+    StatusCode.POSTPROCESSING: Problem(
+        "Video is made", "The video of the last print is still being made. Try again soon."
+    ),
+    StatusCode.CANCELING: Problem(
+        "Still canceling", "The last print is still being canceled. Try again soon."
+    ),
+    StatusCode.COMPLETE: Problem(
+        "Just completed", "The last print has just ended. Clear the plate, then try again."
+    ),
+    StatusCode.UPDATING: Problem(
+        "Updating", "The appliance is being updated. Try again when that is done."
+    ),
+    StatusCode.CLEAR_PLATE: Problem(
+        "Clear the plate", "The last print lies on the plate. Clear it and say so first."
+    ),
 }
