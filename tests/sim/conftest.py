@@ -154,6 +154,7 @@ class PanelPeer:
         self.socket = socket
         self.heard: list[Finger | DoorMoved] = []
         self.reacts = True
+        self.hook: Callable[[Finger | DoorMoved], None] = lambda _message: None
         self.revision = Revision()
         self._seen = Seen(png=picture("black"), width=12, height=8, rows=("Ready",))
         self._writers: set[asyncio.StreamWriter] = set()
@@ -218,6 +219,7 @@ class PanelPeer:
         self.heard.append(message)
         if self.reacts:
             self._obey(writer, message)
+            self.hook(message)
         self.revision.bump()
 
     def _obey(self, writer: asyncio.StreamWriter, message: Finger | DoorMoved) -> None:
