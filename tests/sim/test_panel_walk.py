@@ -25,6 +25,10 @@ NOW = 1_790_845_200.0
 NAMES = ("Bracket", "Gears, set of 6, a name too long for any display", "Vase", "Clip v", "Hook")
 
 
+def quiet(_text: str) -> None:
+    """Nobody listens."""
+
+
 class Device:
     """A panel peer with the product's menu and character renderer behind it."""
 
@@ -91,7 +95,7 @@ async def test_a_job_that_is_not_there_is_not_replaced_by_another(
 ) -> None:
     monkeypatch.setattr(panel_walk, "STEP", 0.3)
     async with PanelWatcher(device.peer.socket) as watcher:
-        walk = PanelWalk(watcher, str)
+        walk = PanelWalk(watcher, quiet)
         await walk.open_menu()
         with pytest.raises(LostWay, match=r"After Menu > Queue .* no entry 'Teapot'"):
             await walk.print_queued("Teapot")
@@ -107,7 +111,7 @@ async def test_the_plate_is_cleared_also_where_the_first_ok_was_too_early(
     async with PanelWatcher(device.peer.socket) as watcher:
         device.state = replace(device.state, status=StatusCode.CLEAR_PLATE)
         device.draw()
-        assert "Clear the plate" in await PanelWalk(watcher, str).clear_plate()
+        assert "Clear the plate" in await PanelWalk(watcher, quiet).clear_plate()
     assert device.asked == [PlateCleared()]
 
 
@@ -117,4 +121,4 @@ async def test_a_panel_that_asks_for_nothing_is_told(
     monkeypatch.setattr(panel_walk, "LOAD", 0.1)
     async with PanelWatcher(device.peer.socket) as watcher:
         with pytest.raises(LostWay, match="no 'Clear the plate'"):
-            await PanelWalk(watcher, str).clear_plate()
+            await PanelWalk(watcher, quiet).clear_plate()
