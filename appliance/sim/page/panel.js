@@ -69,15 +69,18 @@ async function draw(png) {
   lcd.dataset.drawn = number;
 }
 
-// Whole screen pixels for each of the display's, as long as it fits: no pixel is wider than others.
+// Whole screen pixels for each of the display's where they fill the room well: then no pixel is
+// wider than others. Else the picture is made smooth.
 function fit() {
   const lcd = $("lcd");
   const style = getComputedStyle($("bezel"));
   const room = $("bezel").clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   if (room <= 0) return;
-  const largest = Math.min(room, 560, 340 * lcd.width / lcd.height);
-  const times = Math.floor(largest * devicePixelRatio / lcd.width) / devicePixelRatio;
-  lcd.style.width = `${times ? lcd.width * times : room}px`;
+  const largest = Math.min(room, 560, 300 * lcd.width / lcd.height);
+  const whole = Math.floor(largest * devicePixelRatio / lcd.width) * lcd.width / devicePixelRatio;
+  const crisp = whole >= 0.7 * largest;
+  lcd.style.width = `${crisp ? whole : largest}px`;
+  lcd.classList.toggle("smooth", !crisp);
 }
 new ResizeObserver(fit).observe($("bezel"));
 
