@@ -1,14 +1,24 @@
-"""The MAC address comes out the same after every start."""
+"""The MAC address comes out the same after every start; the network has a readable name."""
 
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from appliance.host.network import local_ip, mac_address
+from appliance.host.network import (
+    device_name,
+    local_ip,
+    mac_address,
+    network_name,
+    readable,
+    ssid_of,
+)
 
 Make = Callable[..., None]
 
@@ -63,3 +73,86 @@ def test_none_at_all(tmp_path: Path, interface: Make) -> None:
 def test_the_local_address_is_an_address_or_nothing() -> None:
     parts = local_ip().split(".")
     assert parts == [""] or (len(parts) == 4 and all(0 <= int(part) < 256 for part in parts))
+
+
+HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+
+
+def route(name: str, metric: int, target: str = "00000000", flags: str = "0003") -> str:
+    mask = "00000000" if target == "00000000" else "00FFFFFF"
+    return f"{name}\t{target}\t0101A8C0\t{flags}\t0\t0\t{metric}\t{mask}\t0\t0\t0\n"
+
+
+Named = Callable[..., str]
+
+
+@pytest.fixture
+def named(tmp_path: Path, interface: Make) -> Named:
+    """The network's name with these routes, where wlan0 is joined to ``ssid``."""
+    interface("eth0", "b8:27:eb:00:00:01")
+    interface("wlan0", "b8:27:eb:00:00:02", wifi=True)
+    interface("tun0", "00:00:00:00:00:00", permanent=False)
+    (tmp_path / "tun0" / "type").write_text("65534\n")
+
+    def name(*routes: str, ssid: bytes | OSError = b"Home") -> str:
+        def ask(interface: str) -> bytes:
+            assert interface == "wlan0"
+            if isinstance(ssid, OSError):
+                raise ssid
+            return ssid
+
+        (tmp_path / "route").write_text(HEAD + "".join(routes))
+        return network_name(tmp_path / "route", tmp_path, ask)
+
+    return name
+
+
+def test_the_network_is_that_of_the_best_default_route(named: Named) -> None:
+    near = route("wlan0", 0, "0001A8C0")
+    assert named(near, route("eth0", 100), route("wlan0", 600)) == "Ethernet"
+    assert named(near, route("eth0", 700), route("wlan0", 600)) == "Home"
+    assert named(route("eth0", 100, flags="0000"), route("wlan0", 600)) == "Home"
+
+
+def test_no_name_where_there_is_none(named: Named, tmp_path: Path) -> None:
+    assert named() == ""
+    assert named(route("wlan0", 0, "0001A8C0")) == ""
+    assert named(route("tun0", 0)) == ""
+    assert named(route("gone0", 0)) == ""
+    assert named("cut\n") == ""
+    assert network_name(tmp_path / "missing", tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("ssid", "name"),
+    [
+        ("Küche 5 GHz".encode(), "Küche 5 GHz"),
+        (b"old\xfcmlaut", "old\ufffdmlaut"),
+        (b"two\nlines\x1b[2J", "two\ufffdlines\ufffd[2J"),
+        (b"padded\0\0\0", "padded"),
+        (b"", "Wi-Fi"),
+        (b"\0" * 32, "Wi-Fi"),
+        (OSError("Operation not supported"), "Wi-Fi"),
+    ],
+)
+def test_any_ssid_is_readable(named: Named, ssid: bytes | OSError, name: str) -> None:
+    assert named(route("wlan0", 600), ssid=ssid) == name
+
+
+@given(st.binary(max_size=32))
+def test_any_bytes_at_all(ssid: bytes) -> None:
+    text = readable(ssid)
+    assert text.isprintable()
+    assert len(text) <= 32
+
+
+def test_a_kernel_that_knows_no_such_wifi_says_so() -> None:
+    with pytest.raises(OSError, match="Errno"):
+        ssid_of("lo")
+    with pytest.raises(OSError, match="Errno"):
+        ssid_of("no-such-interface-and-a-name-too-long")
+
+
+def test_this_device_has_a_name() -> None:
+    assert device_name() == socket.gethostname().split(".")[0]
+    assert network_name() == "" or network_name().isprintable()
