@@ -9,20 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.agent.custom import CustomCommands
 from appliance.agent.door import Door
 from appliance.agent.jobs import CloudJobs
+from appliance.agent.moves import Moves
+from appliance.agent.queue import Queue, refusal
+from appliance.agent.reach import AXES
 from appliance.agent.state import AgentState
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, JobRefused
 from appliance.polar import messages
 from appliance.printer.api import EMERGENCY
 from appliance.printer.client import PrinterClient
 
 log = logging.getLogger(__name__)
 
-PATIENT = (messages.Command, messages.CustomCommand, messages.Temperature)
+PATIENT = (
+    messages.Command,
+    messages.CustomCommand,
+    messages.JogPrinter,
+    messages.Temperature,
+)
 WAITING_LIMIT = 20  # commands of these kinds at a time; print, pause and cancel always get in
 ANSWER_LENGTH = 60_000  # characters of a commandResponse; longer ones are refused
 
@@ -36,23 +45,34 @@ class SerialNumber(Protocol):
         """The serial number, None while unregistered."""
 
 
+@dataclass(frozen=True)
+class Doers:
+    """Those who carry out what the cloud asks for."""
+
+    jobs: CloudJobs
+    printer: PrinterClient
+    custom: CustomCommands
+    door: Door
+    moves: Moves
+    queue: Queue
+
+
 class Commands:
     """Carries out what the cloud asks for, each command in its own task."""
 
     def __init__(
         self,
         state: AgentState,
-        jobs: CloudJobs,
-        printer: PrinterClient,
-        custom: CustomCommands,
+        doers: Doers,
         send: Send,
         serial_number: SerialNumber,
-        door: Door,
     ) -> None:
         self._state = state
-        self._jobs = jobs
-        self._printer = printer
-        self._custom = custom
+        self._jobs = doers.jobs
+        self._printer = doers.printer
+        self._custom = doers.custom
+        self._moves = doers.moves
+        self._queue = doers.queue
         self._send = send
         self._serial_number = serial_number
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,7 +81,7 @@ class Commands:
             messages.Print: self._print,
             messages.Cancel: lambda _: self._jobs.cancel_any(),
             messages.Pause: lambda message: self._printer.pause(message.type),
-            messages.Resume: lambda _: door.resume(),
+            messages.Resume: lambda _: doers.door.resume(),
             messages.ConnectPrinter: lambda _: self._printer.connect(),
             messages.Temperature: lambda message: self._printer.set_temperature(message.targets),
             messages.Command: self._command,
@@ -102,7 +122,12 @@ class Commands:
             log.exception("%s failed", event)
 
     async def _print(self, message: messages.Print) -> None:
-        self._jobs.request(message)
+        try:
+            self._jobs.request(message)
+        except ApplianceError as error:
+            self._queue.print_refused(message, error)
+            raise
+        self._queue.print_came(message)
 
     async def _command(self, message: messages.Command) -> None:
         """Section 2.3: lines of G-code; what the printer says goes back (section 3.2)."""
@@ -126,23 +151,25 @@ class Commands:
             return [error.long]
 
     async def _no_next_print(self, message: messages.SendNextPrintResponse) -> None:
-        self._state.see_notice(NEXT_PRINT_TEXT.get(message.message, message.message))
+        """One that nobody waits for any more; see Queue.print_next."""
+        self._state.see_notice(refusal(message).long)
 
-    async def _jog(self, _message: messages.JogPrinter) -> None:
-        self._state.see_notice(
-            "The cloud asked to move the printer by hand, which this version does not do."
-        )
+    async def _jog(self, message: messages.JogPrinter) -> None:
+        """Field notes; without axes ``home`` means all of them."""
+        wish = message.jog_printer
+        match wish.command:
+            case messages.JogKind.JOG:
+                named = {"x": wish.x, "y": wish.y, "z": wish.z}
+                distances = {axis: mm for axis, mm in named.items() if mm is not None}
+                await self._moves.jog(distances, absolute=bool(wish.absolute), speed=wish.speed)
+            case messages.JogKind.HOME:
+                await self._moves.home(wish.axes or AXES)
+            case messages.JogKind.EXTRUDE:
+                if wish.amount is None:
+                    raise JobRefused("The cloud did not say how much filament to move.")
+                await self._moves.extrude(wish.amount, wish.speed)
 
     async def _update(self, _message: messages.Update) -> None:
         self._state.see_notice(
             "The cloud asked for an update. This version is updated by writing a new SD card."
         )
-
-
-NEXT_PRINT_TEXT = {
-    "NO_QUEUED_JOBS": "There is no job in the queue that is ready to print.",
-    "INVALID_JOBID": "The cloud does not know this job any more. Load the queue again.",
-    "PRINTER_DELETED": "This printer was deleted in the Polar Cloud. Register it again.",
-    "SERVER_ERROR": "The Polar Cloud had a problem. Try again in a minute.",
-}
-"""Section 2.15 in a person's words."""

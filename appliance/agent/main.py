@@ -14,7 +14,7 @@ import aiohttp
 
 from appliance import __version__, ipc
 from appliance.agent.acts import Acts
-from appliance.agent.commands import Commands
+from appliance.agent.commands import Commands, Doers
 from appliance.agent.custom import CustomCommands, with_plate_clear
 from appliance.agent.delivery import Delivery, Fetcher, VideoSender
 from appliance.agent.door import Door
@@ -23,11 +23,13 @@ from appliance.agent.identity import IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.local import LocalJobs
 from appliance.agent.membership import Membership
+from appliance.agent.moves import Moves
 from appliance.agent.photographer import Photographer
 from appliance.agent.pictures import Pictures
 from appliance.agent.plate import Plate
 from appliance.agent.presence import Presence
 from appliance.agent.printer_watch import PrinterWatch
+from appliance.agent.queue import Queue
 from appliance.agent.reporter import Reporter
 from appliance.agent.reports import Reports
 from appliance.agent.service import AgentService
@@ -46,7 +48,6 @@ from appliance.host.network import local_ip, mac_address
 from appliance.host.power import SystemPower
 from appliance.host.systemd import STOPPING, notifier
 from appliance.polar.keys import PrinterKey
-from appliance.polar.messages import SendNextPrint
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
 from appliance.store import Lock
@@ -103,14 +104,15 @@ async def _build(
     fetch = Fetcher(http, settings.cloud.max_download)
     reports = Reports(outbox, membership.serial_number)
     door = Door(settings.door, state, printer, has_ok=settings.buttons.any)
-    plate = Plate(
-        settings.state_folder, settings.plate, state, partial(_print_next, delivery, client)
-    )
+    queue = Queue(client, state, membership.serial_number)
+    plate = Plate(settings.state_folder, settings.plate, state, queue.print_next)
+    moves = Moves(settings.moves, settings.materials, printer, state)
     gate = Gate(printer, door, plate)
     jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, reports, gate)
     listed = with_plate_clear(settings.commands, settings.plate.confirm)
     custom = CustomCommands(listed, printer, SystemPower(), restart, plate.clear)
-    commands = Commands(state, jobs, printer, custom, client.send, membership.serial_number, door)
+    doers = Doers(jobs, printer, custom, door, moves, queue)
+    commands = Commands(state, doers, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
     acts = Acts(state, membership, client, jobs, outbox, camera, gate)
@@ -134,17 +136,13 @@ async def _build(
         LocalJobs(state, printer, reports, plate).run(),
         door.run(),
         plate.run(),
+        moves.run(),
         reporter.run(),
         pictures.upload(),
         pictures.record(),
         sender.run(),
         membership.register_by_itself(client, settings.cloud),
     ]
-
-
-async def _print_next(delivery: Delivery, client: CloudClient) -> None:
-    """Ask for the next job of the queue (section 3.10). Raises CloudError."""
-    await client.send(SendNextPrint(serial_number=delivery.serial_number()))
 
 
 def _http(ca_file: str) -> aiohttp.ClientSession:

@@ -110,6 +110,7 @@ class CloudClient:
         self._wake = asyncio.Event()
         self._outage = Outage(self._timing.monotonic())
         self._at_once = False
+        self._capabilities: frozenset[str] = frozenset()
 
     def introduce_as(self, facts: Callable[[], HelloFacts]) -> None:
         """Ask ``facts`` anew before each connection: addresses and cameras come and go."""
@@ -121,6 +122,14 @@ class CloudClient:
     def online(self) -> bool:
         """The cloud accepted our signature on the present connection."""
         return self._online.is_set()
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the cloud allows this printer (section 2.2), such as ``sendNextPrint``.
+
+        Empty until the cloud has answered on the present connection.
+        """
+        return self._capabilities
 
     async def wait_online(self) -> None:
         """Return as soon as the session is online."""
@@ -311,6 +320,7 @@ class CloudClient:
         elif patience.when() is None:
             self._online.clear()
             self._offline.set()
+            self._capabilities = frozenset()
             patience.reschedule(asyncio.get_running_loop().time() + self._timing.hello)
 
     def _ended(self, lasted: float) -> None:
@@ -320,6 +330,7 @@ class CloudClient:
             self._outage = Outage(self._timing.monotonic(), self._outage.reason)
         self._online.clear()
         self._offline.set()
+        self._capabilities = frozenset()
         for action in self._session.disconnected():
             self._hand_over(action)
         self._questions.lost()
@@ -377,6 +388,10 @@ class CloudClient:
             await self._connection.close()
 
     def _hand_over(self, action: Action) -> None:
+        if isinstance(action, Deliver) and isinstance(
+            action.message, messages.CapabilitiesResponse
+        ):
+            self._capabilities = frozenset(action.message.capabilities)
         match action:
             case Deliver(message) if self._questions.answered(message):
                 return

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import pytest
 
-from appliance.agent.commands import NEXT_PRINT_TEXT, Commands
+from appliance.agent.commands import Commands, Doers
 from appliance.agent.custom import CustomCommands, wire_name
 from appliance.agent.door import Door
 from appliance.agent.jobs import CloudJobs
+from appliance.agent.moves import Moves
+from appliance.agent.queue import NEXT_PRINT_TEXT, Queue
 from appliance.agent.state import AgentState
 from appliance.config import CustomCommand
 from appliance.errors import CloudError, JobRefused, PrinterError
@@ -89,6 +91,42 @@ class Jobs:
         self.canceled += 1
 
 
+class Hands:
+    """Moves that are only noted."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.refusal: Exception | None = None
+
+    async def home(self, axes: Sequence[str]) -> None:
+        self._note("home", list(axes))
+
+    async def jog(self, distances: dict[str, float], *, absolute: bool, speed: float) -> None:
+        self._note("jog", distances, absolute, speed)
+
+    async def extrude(self, amount: float, speed: float | None) -> None:
+        self._note("extrude", amount, speed)
+
+    def _note(self, *asked: Any) -> None:
+        self.asked.append(asked)
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class Waiter:
+    """Somebody who waits for a print."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def print_came(self, message: messages.Print) -> None:
+        self.told.append(("came", message.job_id))
+
+    def print_refused(self, message: messages.Print, error: Exception) -> None:
+        assert isinstance(error, JobRefused)
+        self.told.append(("refused", message.job_id))
+
+
 class Power:
     def __init__(self) -> None:
         self.requests: list[PowerAction] = []
@@ -112,9 +150,9 @@ class Desk:
         custom = CustomCommands(LISTED, printer, self.power, self._restart, self._clear)
         jobs = cast(CloudJobs, self.jobs)
         door = Door(DoorSettings(), self.state, printer, has_ok=True)
-        self.commands = Commands(
-            self.state, jobs, printer, custom, self._send, lambda: self.serial, door
-        )
+        self.moves, self.queue = Hands(), Waiter()
+        doers = Doers(jobs, printer, custom, door, cast(Moves, self.moves), cast(Queue, self.queue))
+        self.commands = Commands(self.state, doers, self._send, lambda: self.serial)
 
     def _restart(self) -> None:
         self.restarts += 1
@@ -278,7 +316,8 @@ async def test_what_the_host_is_asked(desk: Desk) -> None:
 async def test_no_next_print_is_said_in_words(desk: Desk, word: str) -> None:
     answer = messages.SendNextPrintResponse(serial_number=SN, status=Result.NONE, message=word)
     await desk.do(answer)
-    assert desk.state.notice == NEXT_PRINT_TEXT.get(word, word)
+    long, _ = NEXT_PRINT_TEXT.get(word, ("The Polar Cloud sends no print (SOMETHING_NEW).", ""))
+    assert desk.state.notice == long
 
 
 async def test_an_update_says_how_it_is_done(desk: Desk) -> None:
@@ -286,11 +325,37 @@ async def test_an_update_says_how_it_is_done(desk: Desk) -> None:
     assert "SD card" in desk.state.notice
 
 
-async def test_jogging_is_refused_in_words(desk: Desk) -> None:
-    event = {"jogPrinter": {"command": "home", "axes": ["x"]}}
-    await desk.do(messages.parse("jogPrinter", event))
-    assert "by hand" in desk.state.notice
-    assert desk.printer.asked == []
+@pytest.mark.parametrize(
+    ("wish", "asked"),
+    [
+        (
+            {"command": "jog", "x": 1, "z": "-0.5", "speed": 300},
+            ("jog", {"x": 1.0, "z": -0.5}, False, 300.0),
+        ),
+        ({"command": "jog", "y": 0, "absolute": True}, ("jog", {"y": 0.0}, True, None)),
+        ({"command": "home", "axes": ["y", "x"]}, ("home", ["y", "x"])),
+        ({"command": "home", "axes": []}, ("home", ["x", "y", "z"])),
+        ({"command": "home"}, ("home", ["x", "y", "z"])),
+        ({"command": "extrude", "amount": -5}, ("extrude", -5.0, None)),
+    ],
+)
+async def test_moves_by_hand(desk: Desk, wish: dict[str, Any], asked: tuple[Any, ...]) -> None:
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": wish}))
+    assert desk.moves.asked == [asked]
+    assert desk.state.notice == ""
+
+
+async def test_a_move_that_is_refused_is_said(desk: Desk) -> None:
+    desk.moves.refusal = JobRefused("Vase is not over yet.")
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "home"}}))
+    assert desk.state.notice == "Vase is not over yet."
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "extrude"}}))
+    assert "how much filament" in desk.state.notice
+
+
+async def test_who_asked_for_a_print_hears_of_it(desk: Desk) -> None:
+    await desk.do(messages.Print(job_id="P3D1-1"), messages.Print(job_id="P3D1-2"))
+    assert desk.queue.told == [("came", "P3D1-1"), ("refused", "P3D1-2")]
 
 
 async def test_answers_that_nobody_waits_for_are_passed_over(desk: Desk) -> None:
