@@ -47,6 +47,7 @@ class CloudFaults:
     hello_delay: float = 0.0  # seconds before a hello is answered
     close_on: set[str] = field(default_factory=set)  # these events end the connection at once
     ignore: set[str] = field(default_factory=set)  # these events are not handled
+    broken: set[str] = field(default_factory=set)  # these meet a SERVER_ERROR, where there is one
 
 
 @dataclass
@@ -211,10 +212,17 @@ class StatusServer:
             return
         if event == "hello" and self.faults.hello_delay:
             await asyncio.sleep(self.faults.hello_delay)
-        reactions = [] if event in self.faults.ignore else session.received(event, payload, now)
+        reactions = self._reactions(session, event, payload)
         self._state.note(Direction.FROM_PRINTER, session.serial_number, event, payload, now)
         self._count(connection)
         await self._react(connection, reactions)
+
+    def _reactions(self, session: Session, event: str, payload: object) -> list[Reaction]:
+        if event in self.faults.ignore:
+            return []
+        if event in self.faults.broken:
+            return session.server_error(event)
+        return session.received(event, payload, self._clock())
 
     def _count(self, connection: _Connection) -> None:
         serial = connection.session.serial_number

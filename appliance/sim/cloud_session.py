@@ -21,7 +21,6 @@ from appliance.sim.cloud_state import CloudState, storage_key
 
 _LOG = logging.getLogger(__name__)
 
-CAPABILITIES = ["sendNextPrint"]
 CONTENT_TYPES = {
     UploadType.IDLE: "image/jpeg",
     UploadType.PRINTING: "image/jpeg",
@@ -138,11 +137,19 @@ class Session:
         pair = messages.KeyPair(public=key.public_pem(), private=key.private_pem().decode())
         return [Reply(pair)]
 
+    def server_error(self, event: str) -> list[Reaction]:
+        """The answer to ``event`` while something is wrong in the cloud itself."""
+        if event == "sendNextPrint" and self.serial_number is not None:
+            return self._no_print(Result.FAILED, "SERVER_ERROR")
+        return []
+
     def _malformed(self, event: str, payload: object) -> list[Reaction]:
+        fields = payload if isinstance(payload, dict) else {}
         if event == "hello":
             return self._refused(Result.FAILED, "The hello lacks required parameters.")
+        if event == "sendNextPrint" and fields.get("serialNumber", "") == self.serial_number:
+            return self._no_print(Result.FAILED, "INVALID_JOBID")
         if event == "register":
-            fields = payload if isinstance(payload, dict) else {}
             has_key = isinstance(fields.get("publicKey"), str)
             has_account = isinstance(fields.get("email"), str) and isinstance(
                 fields.get("pin"), str
@@ -217,7 +224,7 @@ class Session:
         return [
             Reply(
                 messages.CapabilitiesResponse(
-                    serial_number=message.serial_number, capabilities=CAPABILITIES
+                    serial_number=message.serial_number, capabilities=[*self._state.capabilities]
                 )
             )
         ]
@@ -306,7 +313,10 @@ class Session:
         return []
 
     def _send_next_print(self, message: messages.SendNextPrint, now: float) -> list[Reaction]:
+        """Section 3.10: without the capability there is no answer at all."""
         serial = message.serial_number
+        if "sendNextPrint" not in self._state.capabilities:
+            return []
         if message.job_id and not re.fullmatch(rf"{re.escape(serial)}-[0-9]+", message.job_id):
             return self._no_print(Result.FAILED, "INVALID_JOBID")
         ready = self._state.ready_jobs(serial)

@@ -97,6 +97,7 @@ class CloudState:
         self.durable_revision = 0
         self.connections = 0  # opened so far, authenticated or not
         self.malformed = 0  # messages that were not what section 3 says
+        self.capabilities = ["sendNextPrint"]  # of every printer (section 2.2)
         self.log: deque[Seen] = deque(maxlen=LOG_LENGTH)
         self.listeners: list[Callable[[], None]] = []  # called after every change
         self._messages = 0

@@ -15,6 +15,9 @@ POST     /api/printers/{sn}/{resume, cancel, update, delete, connectPrinter}
 POST     /api/printers/{sn}/temperature         ``{"tool0": 200, "bed": 60}``
 POST     /api/printers/{sn}/command             ``{"command": "M115"}``
 POST     /api/printers/{sn}/customCommand       ``{"command": "..."}``
+POST     /api/printers/{sn}/jogPrinter          ``{"command": "jog", "x": 10, "speed": 1500}``,
+                                                ``{"command": "home", "axes": ["x", "y"]}`` or
+                                                ``{"command": "extrude", "amount": 5}``
 GET      /files/{id}.gcode                      the G-code, with Range and ETag
 =======  =====================================  ============================================
 
@@ -90,6 +93,7 @@ class CloudWeb:
             "temperature": self._temperature,
             "command": self._command,
             "customCommand": self._custom_command,
+            "jogPrinter": self._jog,
             "delete": self._delete,
         }
 
@@ -218,6 +222,10 @@ class CloudWeb:
         message = messages.parse("customCommand", {**body, "serialNumber": serial})
         assert isinstance(message, messages.CustomCommand)
         await self._server.custom_command(serial, message.custom_command)
+
+    async def _jog(self, serial: str, body: dict[str, Any]) -> None:
+        message = messages.parse("jogPrinter", {"serialNumber": serial, "jogPrinter": body})
+        await self._server.send(serial, message)
 
     async def _delete(self, serial: str, _body: dict[str, Any]) -> None:
         for job in self._state.printer(serial).queue:

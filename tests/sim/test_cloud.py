@@ -132,6 +132,7 @@ async def test_before_hello_everything_is_ignored(cloud: LocalCloud, new_printer
     await mute.connect()
     for event in ("capabilities", "getQueue", "sendNextPrint", "status"):
         await mute.tell(event, status=0)
+    await mute.emit("sendNextPrint", {"jobId": ""})
     # The answer to what is allowed comes first: nothing else was answered.
     assert (await mute.register())["status"] == "SUCCESS"
     assert not cloud.state.lives["TEST000001"].statuses
@@ -210,8 +211,32 @@ async def test_send_next_print(cloud: LocalCloud, printer: Any) -> None:
     assert (await printer.ask("sendNextPrint", "print"))["jobId"] == first
     taken = await printer.ask("sendNextPrint", "sendNextPrintResponse", jobId=first)
     assert (taken["status"], taken["message"]) == ("NONE", "NO_QUEUED_JOBS")
-    wrong = await printer.ask("sendNextPrint", "sendNextPrintResponse", jobId="../etc")
-    assert (wrong["status"], wrong["message"]) == ("FAILED", "INVALID_JOBID")
+    for bad in ("../etc", "", "TEST-", f"{printer.serial}-", "x" * 500, {"id": 1}):
+        wrong = await printer.ask("sendNextPrint", "sendNextPrintResponse", jobId=bad)
+        assert (wrong["status"], wrong["message"]) == ("FAILED", "INVALID_JOBID")
+    gone = f"{printer.serial}-9999"
+    answer = await printer.ask("sendNextPrint", "sendNextPrintResponse", jobId=gone)
+    assert (answer["status"], answer["message"]) == ("NONE", "NO_QUEUED_JOBS")
+    assert answer["serialNumber"] == printer.serial
+
+
+async def test_send_next_print_when_the_cloud_has_a_problem(
+    cloud: LocalCloud, printer: Any
+) -> None:
+    job = cloud.queue("cube.gcode", b"G28\n")
+    cloud.faults.broken = {"sendNextPrint"}
+    answer = await printer.ask("sendNextPrint", "sendNextPrintResponse", jobId=job)
+    assert (answer["status"], answer["message"]) == ("FAILED", "SERVER_ERROR")
+    assert cloud.printer.queue[0].state is QueueState.READY
+
+
+async def test_without_the_capability_nothing_is_answered(cloud: LocalCloud, printer: Any) -> None:
+    cloud.queue("cube.gcode", b"G28\n")
+    cloud.state.capabilities.clear()
+    await printer.tell("sendNextPrint")
+    answer = await printer.ask("capabilities", "capabilitiesResponse")
+    assert answer["capabilities"] == [], "the first answer, though asked for second"
+    assert cloud.printer.queue[0].state is QueueState.READY
 
 
 async def test_a_print_from_queue_to_past(cloud: LocalCloud, printer: Any) -> None:

@@ -109,6 +109,18 @@ async def test_only_files_of_jobs_are_served(http: aiohttp.ClientSession, path: 
         ("connectPrinter", None, "connectPrinter", {}),
         ("temperature", {"tool0": 200, "bed": 0}, "temperature", {"tool0": 200.0, "bed": 0.0}),
         ("command", {"command": "M115\n"}, "command", {"command": "M115\n"}),
+        (
+            "jogPrinter",
+            {"command": "jog", "x": 10, "z": -0.1, "speed": 1500},
+            "jogPrinter",
+            {"jogPrinter": {"command": "jog", "x": 10.0, "z": -0.1, "speed": 1500.0}},
+        ),
+        (
+            "jogPrinter",
+            {"command": "home", "axes": ["x", "y"]},
+            "jogPrinter",
+            {"jogPrinter": {"command": "home", "axes": ["x", "y"]}},
+        ),
         ("delete", None, "delete", {}),
     ],
 )
@@ -136,6 +148,9 @@ async def test_actions_become_commands(
         ("command", b'{"command": "  "}', 400),
         ("command", b"{}", 400),
         ("customCommand", b'{"command": "none"}', 409),
+        ("jogPrinter", b"{}", 400),
+        ("jogPrinter", b'{"command": "fly"}', 400),
+        ("jogPrinter", b'{"command": "jog", "x": "far"}', 400),
         ("explode", b"{}", 404),
     ],
 )
