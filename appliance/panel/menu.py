@@ -38,13 +38,9 @@ def press(menu: Menu, stroke: KeyStroke, state: PanelState) -> tuple[Menu, Actio
     if stroke == KeyStroke(Key.LEFT, Stroke.HOLD):
         return HOME, None
     fitted = walk.fitted(menu, state)
-    if fitted.told is not None:
-        heard = stroke.stroke is Stroke.PRESS
-        return replace(fitted, told=None) if heard else fitted, None
-    if fitted.reading is not None:
-        return _read(fitted, fitted.reading, stroke, state)
-    if not fitted.places or _in_front(fitted, state):
-        return _outside(fitted, stroke, state)
+    outside = not fitted.places or _in_front(fitted, state)
+    if outside or fitted.told is not None or fitted.reading is not None:
+        return _in_front_of_page(walk.interrupted(fitted, state), stroke, state)
     if stroke.key in (Key.OK, Key.RIGHT) and walk.moved_away(menu, fitted):
         return fitted, None  # the page changed under the finger: that was not meant
     return walk.on_page(fitted, stroke, state)
@@ -84,6 +80,17 @@ def show(menu: Menu, state: PanelState) -> Screen:
 def watching(menu: Menu) -> bool:
     """The camera page is open and wants pictures."""
     return bool(menu.places) and menu.places[-1].page is Page.CAMERA
+
+
+def _in_front_of_page(
+    menu: Menu, stroke: KeyStroke, state: PanelState
+) -> tuple[Menu, Action | None]:
+    if menu.told is not None:
+        heard = stroke.stroke is Stroke.PRESS
+        return replace(menu, told=None) if heard else menu, None
+    if menu.reading is not None:
+        return _read(menu, menu.reading, stroke, state)
+    return _outside(menu, stroke, state)
 
 
 def _read(

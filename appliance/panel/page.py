@@ -51,7 +51,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     page: Page
     about: str = ""  # an axis, a job id
     step: int = 0  # of a page that goes step by step, or the chosen step width
-    moved: float = 0.0  # mm since the page was opened
     chosen: str = ""  # key of the selected entry; it stays selected when the list changes
     index: int = 0  # where it stood when it was selected
 
@@ -120,6 +119,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     down: Do | None = None
     left: Do = BACK
     patience: Patience = Patience.USUAL
+    cautious: bool = False  # back to the first entry after anything stood in front of it
     waits: bool = False  # for the answer to an action; any answer ends the page
 
     def selected(self, place: Place) -> int | None:
@@ -183,4 +183,4 @@ def asking(title: str, text: str, *, yes: str, action: Action) -> View:
     """Sure? The selection stands on No; Yes closes the menu, and the home screen tells."""
     no = Item("no", Line("No"), BACK)
     sure = Item("yes", Line(yes), Do(action=action, then=Then.CLOSE))
-    return View(title=title, text=text, tone=Tone.ASKING, items=(no, sure))
+    return View(title=title, text=text, tone=Tone.ASKING, items=(no, sure), cautious=True)

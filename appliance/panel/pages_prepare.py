@@ -102,8 +102,8 @@ def jog_page(place: Place, state: PanelState) -> View | None:
     if axis is None or why_no_moves(state):
         return None
     steps = _within(JOG_STEPS, state.moves.longest)
-    title = f"Move {axis.upper()}"
-    return _by_steps(place, title, "Up and down move it.", steps, lambda mm: Jog(axis, mm))
+    line = Line("Up +", "down -")
+    return _by_steps(place, f"Move {axis.upper()}", line, steps, lambda mm: Jog(axis, mm))
 
 
 def extrude_page(place: Place, state: PanelState) -> View | None:
@@ -113,7 +113,7 @@ def extrude_page(place: Place, state: PanelState) -> View | None:
     if not hot_enough(state):
         return _cold(state)
     steps = _within(EXTRUDE_STEPS, state.moves.longest_extrusion)
-    return _by_steps(place, "Extrude", "Down pulls it back.", steps, Extrude)
+    return _by_steps(place, "Extrude", Line("Up in", "down out"), steps, Extrude)
 
 
 def _cold(state: PanelState) -> View:
@@ -136,28 +136,21 @@ def _within(steps: tuple[float, ...], longest: float) -> tuple[float, ...]:
 
 
 def _by_steps(
-    place: Place,
-    title: str,
-    text: str,
-    steps: tuple[float, ...],
-    act: Callable[[float], Action],
+    place: Place, title: str, line: Line, steps: tuple[float, ...], act: Callable[[float], Action]
 ) -> View:
-    """``act`` is asked for at each press and repeat of up, and with minus of down."""
+    """``act`` is asked for at each press and repeat of up, and with minus of down.
+
+    Moves are not counted: the agent drops those that a held key asks for too fast.
+    """
     step = steps[place.step % len(steps)]
-    longer = replace(place, step=(place.step + 1) % len(steps))
+    other = replace(place, step=(place.step + 1) % len(steps))
     return View(
         title=title,
         value=f"{step:g} mm",
-        lines=(Line("Moved", f"{place.moved:+.1f} mm" if place.moved else "0 mm"),),
-        text=text,
+        lines=(line,),
         keys=Keys(left="Back", ok="Step"),
-        ok=Do(then=Then.REPLACE, place=longer),
-        up=_moving(place, step, act),
-        down=_moving(place, -step, act),
+        ok=Do(then=Then.REPLACE, place=other),
+        up=Do(action=act(step)),
+        down=Do(action=act(-step)),
         patience=Patience.LONG,
     )
-
-
-def _moving(place: Place, distance: float, act: Callable[[float], Action]) -> Do:
-    moved = replace(place, moved=round(place.moved + distance, 3))
-    return Do(action=act(distance), then=Then.REPLACE, place=moved)

@@ -77,6 +77,14 @@ def patience(menu: Menu, state: PanelState) -> Patience:
     return _view(menu, state).patience if menu.places else Patience.USUAL
 
 
+def interrupted(menu: Menu, state: PanelState) -> Menu:
+    """A key went to something in front: whoever hammers on OK must not say Yes by that."""
+    if not menu.places or not _view(menu, state).cautious:
+        return menu
+    unsure = replace(menu.places[-1], chosen="", index=0)
+    return fitted(replace(menu, places=(*menu.places[:-1], unsure)), state)
+
+
 def moved_away(before: Menu, after: Menu) -> bool:
     """The page, or what is selected there, is not what it was before it was fitted."""
     if [place.page for place in before.places] != [place.page for place in after.places]:

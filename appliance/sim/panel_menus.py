@@ -84,8 +84,8 @@ def _scene() -> bytes:
 
 
 def _jogged(menu: Menu, state: PanelState) -> Menu:
-    """Three steps up, one down, and on to the longer step."""
-    return keys(menu, state, Key.UP, Key.UP, Key.UP, Key.DOWN, Key.OK)
+    """A step up and one down, then on to the next step width."""
+    return keys(menu, state, Key.UP, Key.DOWN, Key.OK)
 
 
 def _with(state: PanelState, **changes: object) -> PanelState:
