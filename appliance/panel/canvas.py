@@ -101,7 +101,7 @@ class Canvas:
     def fill(self, box: Box, ink: Ink) -> None:
         """Fill a rectangle."""
         if box.width and box.height:
-            self.image.paste(ink, tuple(box))
+            self.image.paste(ink, (box.left, box.top, box.right, box.bottom))
 
     def rounded(self, box: Box, ink: Ink, radius: int) -> None:
         """Fill a rectangle without its corners."""
