@@ -183,5 +183,5 @@ def _by_chance(chance: Random) -> Sequence[Event]:
     if kind < 0.9:
         return [KeyStroke(chance.choice(list(Key)), chance.choice(list(Stroke)))]
     if kind < 0.97:
-        return [chance.choice([place[1] for place in PLACES] + FRONTS)]
+        return [chance.choice([chance.choice(PLACES)[1], chance.choice(FRONTS)])]
     return [LOST] if chance.random() < 0.5 else [chance.uniform(0.0, 2 * TIMEOUT)]
