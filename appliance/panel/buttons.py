@@ -75,6 +75,11 @@ class KeyFilter:
             "until it is released.",
         )
 
+    @property
+    def busy(self) -> bool:
+        """A key is down, or on its way up or down."""
+        return self._busy() or any(one.level.due is not None for one in self._buttons.values())
+
     def begin(self, contact: Contact, down: bool, now: float) -> None:
         """The contact is watched from now on; a key that is held already is not pressed."""
         button = self._buttons[contact] = _Button(contact, self._settings.debounce)

@@ -57,6 +57,7 @@ class Painter:
         self._last = False  # nothing comes after the present screen
         self._ended = threading.Event()
         self._tokens, self._filled = float(BURST), 0.0
+        self._failing = False
         self._busy_since: float | None = None
         self._told: tuple[Problem | None] | None = None
         self._telling = threading.Lock()
@@ -106,7 +107,7 @@ class Painter:
             screen, elapsed, last = self._wait(drawn_again, fresh)
             now = self._busy_since = time.monotonic()
             try:
-                if fresh is not None and now >= fresh and self._display is not None:
+                if self._display is not None and (self._failing or (fresh and now >= fresh)):
                     refreshed = now
                     self._display.refresh()
                 drawn_again = self._draw(screen, elapsed)
@@ -114,7 +115,7 @@ class Painter:
                 self._failed(error)
             if last:
                 self._ended.set()
-            elif self._display is None:
+            elif self._failing:
                 self._rest()
                 drawn_again, refreshed = 0.0, time.monotonic()
 
@@ -123,7 +124,7 @@ class Painter:
         if self._display is None:
             self._display = self._make()
         again = self._display.show(screen, elapsed)
-        self._busy_since = None
+        self._busy_since, self._failing = None, False
         self._pause = self._first_pause
         with self._telling:
             self._tell(None)
@@ -135,7 +136,7 @@ class Painter:
         with self._change:
             while True:
                 now = time.monotonic()
-                due = self._due(again, fresh)
+                due = self._due(now, again, fresh)
                 if due is not None and now >= due:
                     break
                 self._change.wait(None if due is None else due - now)
@@ -144,11 +145,10 @@ class Painter:
             self._tokens -= 1.0
             return self._screen, now - self._since, self._last
 
-    def _due(self, again: float | None, fresh: float | None) -> float | None:
+    def _due(self, now: float, again: float | None, fresh: float | None) -> float | None:
         """When to draw next; None = when something is shown."""
         if self._screen is None:
             return None
-        now = time.monotonic()
         if self._last:
             return now
         self._tokens = min(float(BURST), self._tokens + (now - self._filled) * RATE)
@@ -160,16 +160,20 @@ class Painter:
         return max(due, now + (1.0 - self._tokens) / RATE)
 
     def _failed(self, error: Exception) -> None:
-        """Away with the display; a new one initialises its controller again."""
-        self._busy_since = None
+        """Tell, and initialise the display anew after a rest."""
+        self._busy_since, self._failing = None, True
         if isinstance(error, ApplianceError):
             problem = Problem(error.short, error.long)
         else:
             problem = Problem("Display problem", f"The display failed ({error!r}).")
+            self._abandon()
         if self._told != (problem,):  # once, not at every try
             log.warning("%s", problem.long, exc_info=error)
         with self._telling:
             self._tell(problem)
+
+    def _abandon(self) -> None:
+        """After what its driver did not foresee a new one is made."""
         display, self._display = self._display, None
         if display is not None:
             try:

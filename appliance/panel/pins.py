@@ -134,6 +134,11 @@ class Pins:
         self._called = False  # the loop was asked to wake up
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def busy(self) -> bool:
+        """A key is down or moves, or an edge waits to be looked at."""
+        return bool(self._edges) or self._keys.busy
+
     async def run(self) -> None:
         """Watch for ever; a pin that fails is tried again and stops no other."""
         if not self.lines:

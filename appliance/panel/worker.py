@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import msgspec
@@ -131,7 +131,7 @@ def private_stdout() -> Send:
     return send
 
 
-async def serve(worker: PanelWorker, *others: asyncio.Future[None]) -> None:
+async def serve(worker: PanelWorker, *others: Awaitable[None]) -> None:
     """Run ``worker`` as this process until it is told to end."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.end)
