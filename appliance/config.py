@@ -21,6 +21,7 @@ from appliance.errors import ConfigError
 from appliance.settings_panel import (
     MATERIALS,
     ButtonSettings,
+    DisplayKind,
     DoorSettings,
     Material,
     MoveSettings,
@@ -133,6 +134,17 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     moves: MoveSettings = MoveSettings()
     materials: list[Material] = msgspec.field(default_factory=lambda: list(MATERIALS))
     commands: list[CustomCommand] = []
+
+    @property
+    def has_panel(self) -> bool:
+        """Something of a front panel is connected: a display, a key, or the door's switch."""
+        shown = self.panel.display is not DisplayKind.NONE or bool(self.panel.simulated)
+        return shown or bool(self.buttons.pins() or self.door.pins())
+
+    @property
+    def has_ok(self) -> bool:
+        """A person can confirm something at the device."""
+        return self.buttons.any or bool(self.panel.simulated)
 
     @property
     def state_folder(self) -> Path:

@@ -24,6 +24,9 @@ from appliance.agent.jobs import CloudJobs
 from appliance.agent.local import LocalJobs
 from appliance.agent.membership import Membership
 from appliance.agent.moves import Moves
+from appliance.agent.panel import Panel
+from appliance.agent.panel_deeds import PanelDeeds
+from appliance.agent.panel_view import PanelView
 from appliance.agent.photographer import Photographer
 from appliance.agent.pictures import Pictures
 from appliance.agent.plate import Plate
@@ -44,9 +47,12 @@ from appliance.cloud.reconnect import Backoff
 from appliance.cloud.uploads import Uploader
 from appliance.config import Settings
 from appliance.host.memory import keep_small
-from appliance.host.network import local_ip, mac_address
+from appliance.host.network import device_name, local_ip, mac_address
 from appliance.host.power import SystemPower
 from appliance.host.systemd import STOPPING, notifier
+from appliance.panel.process import PanelProcess
+from appliance.panel.state import PanelState
+from appliance.panel.wire import Hardware
 from appliance.polar.keys import PrinterKey
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
@@ -103,18 +109,24 @@ async def _build(
     timelapse = Timelapse(frames, settings.timelapse, photographer, outbox, delivery.video_limit)
     fetch = Fetcher(http, settings.cloud.max_download)
     reports = Reports(outbox, membership.serial_number)
-    door = Door(settings.door, state, printer, has_ok=settings.buttons.any)
+    door = Door(settings.door, state, printer, has_ok=settings.has_ok)
     queue = Queue(client, state, membership.serial_number)
     plate = Plate(settings.state_folder, settings.plate, state, queue.print_next)
     moves = Moves(settings.moves, settings.materials, printer, state)
     gate = Gate(printer, door, plate)
     jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, reports, gate)
     listed = with_plate_clear(settings.commands, settings.plate.confirm)
-    custom = CustomCommands(listed, printer, SystemPower(), restart, plate.clear)
+    power = SystemPower()
+    custom = CustomCommands(listed, printer, power, restart, plate.clear)
     doers = Doers(jobs, printer, custom, door, moves, queue)
     commands = Commands(state, doers, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
+    view = PanelView(
+        _fixed(settings), state, client, lambda: membership.identity, queue, photographer
+    )
+    deeds = PanelDeeds(doers, plate, power, lambda: membership.unregister(client))
+    panel = _panel(settings, state, view, deeds, stack) if settings.has_panel else []
     acts = Acts(state, membership, client, jobs, outbox, camera, gate)
     runner = await ipc.serve(AgentService(acts).app(), settings.agent_socket)
     stack.push_async_callback(runner.cleanup)
@@ -142,7 +154,40 @@ async def _build(
         pictures.record(),
         sender.run(),
         membership.register_by_itself(client, settings.cloud),
+        *panel,
     ]
+
+
+def _panel(
+    settings: Settings, state: AgentState, view: PanelView, deeds: PanelDeeds, stack: AsyncExitStack
+) -> list[Task]:
+    """The front panel's course, and the process that owns its hardware."""
+    panel = Panel(
+        state,
+        view.look,
+        deeds.do,
+        view.take_picture,
+        deeds.see_door,
+        settings.panel.menu_timeout,
+    )
+    stack.push_async_callback(panel.close)
+    hardware = Hardware(settings.panel, settings.buttons, settings.door)
+    process = PanelProcess(hardware, panel.hear)
+    stack.push_async_callback(process.close)
+    panel.show_on(process.show)
+    return [panel.run(), panel.watch(), process.run()]
+
+
+def _fixed(settings: Settings) -> PanelState:
+    """What the panel shows and what does not change while the agent runs."""
+    return PanelState(
+        now=0.0,
+        name=device_name(),
+        version=__version__,
+        graphic=settings.panel.display.pixels is not None,
+        materials=tuple(settings.materials),
+        moves=settings.moves,
+    )
 
 
 def _http(ca_file: str) -> aiohttp.ClientSession:

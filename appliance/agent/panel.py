@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable
 from appliance.agent.panel_deeds import DONE
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError
-from appliance.panel import menu
+from appliance.panel import menu, screens
 from appliance.panel.actions import Action, DismissProblem, PrintQueued, Watch
-from appliance.panel.keys import KeyStroke
+from appliance.panel.keys import Key, KeyStroke
 from appliance.panel.screen import Screen
 from appliance.panel.state import PanelState
 from appliance.panel.wire import DoorSeen, Health, Stroked, Up
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 REDRAW = 1.0  # seconds; elapsed times and "next try in" count on without any news
 REST = 0.1  # seconds between two screens that no key asked for
 PICTURE_PAUSE = 2.0  # seconds between two pictures of the camera page
+SETTLED = 0.5  # seconds for which what has just come in front takes no OK: it was not seen yet
 DEEDS = 4  # that may be under way; a held key must not pile up more
 
 Do = Callable[[Action], Awaitable[None]]
@@ -39,8 +40,7 @@ class Panel:
     """Runs the front panel.
 
     ``look`` gives the panel's state, ``do`` carries an action out, ``picture`` takes one for
-    the camera page, ``display`` shows a screen and ``door`` is told what the switch says.
-    None of the callables blocks.
+    the camera page and ``door`` is told what the switch says. None of them blocks.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class Panel:
         look: Callable[[], PanelState],
         do: Do,
         picture: Callable[[], Awaitable[None]],
-        display: Callable[[Screen], None],
         door: Callable[[int | None], None],
         timeout: float,
     ) -> None:
@@ -57,14 +56,20 @@ class Panel:
         self._look = look
         self._do = do
         self._picture = picture
-        self._display = display
+        self._display: Callable[[Screen], None] = _nobody_looks
         self._door = door
         self._timeout = timeout
         self._menu = menu.Menu()
         self._shown: Screen | None = None
         self._key_at = time.monotonic()
+        self._front: object = None
+        self._front_at = -SETTLED
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure = ""
+
+    def show_on(self, display: Callable[[Screen], None]) -> None:
+        """Screens go to ``display`` from now on; it must not block."""
+        self._display = display
 
     def hear(self, message: Up) -> None:
         """The panel worker says this."""
@@ -110,10 +115,19 @@ class Panel:
         """Decide and draw at once: a person waits."""
         self._key_at = time.monotonic()
         state = self._look()
+        if stroke.key is Key.OK and not self._settled(state):
+            return  # it was meant for what was shown before
         self._menu, action = menu.press(self._menu, stroke, state)
         if action is not None:
             self._begin(action)
         self._draw()
+
+    def _settled(self, state: PanelState) -> bool:
+        """What stands in front has been there long enough to be seen; nothing always has."""
+        front = (screens.front(state), state.problem)
+        if front != self._front:
+            self._front, self._front_at = front, time.monotonic()
+        return front[0] is None or time.monotonic() - self._front_at >= SETTLED
 
     def _begin(self, action: Action) -> None:
         if isinstance(action, DismissProblem):
@@ -148,6 +162,7 @@ class Panel:
         idle = time.monotonic() - self._key_at
         self._menu = menu.settle(self._menu, state, idle, self._timeout)
         screen = menu.show(self._menu, state)
+        self._settled(state)
         if screen != self._shown:
             self._shown = screen
             self._display(screen)
@@ -168,6 +183,10 @@ class Panel:
         if printed is not None and printed.state is JobState.FAILED:
             return printed.key, printed.reason
         return "", ""
+
+
+def _nobody_looks(_screen: Screen) -> None:
+    """The display of a panel that was not given one yet."""
 
 
 _MISTAKE = Problem("A mistake of ours", "The appliance made a mistake; its log tells more.")

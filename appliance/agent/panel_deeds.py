@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from appliance.agent.door import Door
-from appliance.agent.jobs import CloudJobs
-from appliance.agent.moves import Moves
+from appliance.agent.commands import Doers
 from appliance.agent.plate import Plate
-from appliance.agent.queue import Queue
 from appliance.errors import ApplianceError
 from appliance.host.power import Power, PowerAction
 from appliance.panel import actions
 from appliance.printer.api import Problem
-from appliance.printer.client import PrinterClient
 
 
 class NoSetupYet(ApplianceError):
@@ -31,20 +27,19 @@ class PanelDeeds:
 
     def __init__(
         self,
-        printer: PrinterClient,
-        jobs: CloudJobs,
-        door: Door,
+        doers: Doers,
         plate: Plate,
-        queue: Queue,
-        moves: Moves,
         power: Power,
+        unregister: Callable[[], Awaitable[None]],
     ) -> None:
+        printer, moves = doers.printer, doers.moves
+        self.see_door = doers.door.see
         self._deeds: Mapping[type, Deed] = {
             actions.Pause: lambda action: printer.pause(action.kind),
-            actions.Resume: lambda _: door.resume(),
-            actions.Cancel: lambda _: jobs.cancel_any(),
-            actions.LoadQueue: lambda action: queue.load(action.skip),
-            actions.PrintQueued: lambda action: queue.print_next(action.job_id),
+            actions.Resume: lambda _: doers.door.resume(),
+            actions.Cancel: lambda _: doers.jobs.cancel_any(),
+            actions.LoadQueue: lambda action: doers.queue.load(action.skip),
+            actions.PrintQueued: lambda action: doers.queue.print_next(action.job_id),
             actions.PlateCleared: lambda _: plate.clear(),
             actions.Preheat: lambda action: moves.preheat(action.material),
             actions.CoolDown: lambda _: moves.cool_down(),
@@ -52,14 +47,11 @@ class PanelDeeds:
             actions.Jog: lambda action: moves.jog({action.axis: action.distance}),
             actions.Extrude: lambda action: moves.extrude(action.amount),
             actions.ConnectPrinter: lambda _: printer.connect(),
+            actions.Unregister: lambda _: unregister(),
             actions.RestartDevice: lambda _: power.request(PowerAction.REBOOT),
             actions.ShutDown: lambda _: power.request(PowerAction.SHUTDOWN),
             actions.SetupMode: lambda _: _no_setup(),
         }
-
-    def add(self, action: type, deed: Deed) -> None:
-        """``deed`` is what ``action`` asks for."""
-        self._deeds = {**self._deeds, action: deed}
 
     async def do(self, action: actions.Action) -> None:
         """Carry out ``action``. Raises ApplianceError with the words for the person."""

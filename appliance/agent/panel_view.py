@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from appliance.agent.identity import Identity
+from appliance.agent.photographer import Photographer
 from appliance.agent.state import AgentState
 from appliance.host.network import local_ip, network_name
 from appliance.panel.state import Cloud, PanelState, QueuePage
@@ -35,11 +36,19 @@ class CloudLine(Protocol):
         """Since when and until which next try, Unix seconds; None while online."""
 
 
+class Pages(Protocol):
+    """What the panel shows of the cloud's queue (Queue)."""
+
+    @property
+    def page(self) -> QueuePage:
+        """What was last loaded."""
+
+
 class PanelView:
     """The panel's state at any moment.
 
     ``fixed`` holds what does not change while the agent runs (name, version, materials,
-    limits, whether the display shows pictures); ``picture`` is the camera page's newest.
+    limits, whether the display shows pictures).
     """
 
     def __init__(
@@ -48,20 +57,20 @@ class PanelView:
         state: AgentState,
         cloud: CloudLine,
         identity: Callable[[], Identity],
-        queue: Callable[[], QueuePage],
-        camera: Callable[[], bool],
+        queue: Pages,
+        photographer: Photographer,
     ) -> None:
         self._fixed = fixed
         self._state = state
         self._cloud = cloud
         self._identity = identity
         self._queue = queue
-        self._camera = camera
+        self._photographer = photographer
         self._began = time.monotonic()
         self._met_printer = False
         self._looked_at = -NETWORK_AGE
         self._network = ("", "")
-        self.picture = b""
+        self._picture = b""
 
     def look(self) -> PanelState:
         """The whole appliance as the panel sees it now."""
@@ -82,10 +91,14 @@ class PanelView:
             door_asks=state.door_asks,
             problem=state.problem,
             notice=state.notice if now - state.notice_at < NOTICE_AGE else "",
-            queue=self._queue(),
-            camera=self._camera(),
-            picture=self.picture,
+            queue=self._queue.page,
+            camera=self._photographer.available,
+            picture=self._picture,
         )
+
+    async def take_picture(self) -> None:
+        """A new picture for the camera page. Raises CameraError."""
+        self._picture = await self._photographer.picture()
 
     def _starting(self) -> bool:
         """The printer daemon has not been heard of since the start, and may still come."""

@@ -1,0 +1,235 @@
+"""The panel's course: keys become deeds, and every change becomes a screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from appliance.agent.panel import Panel
+from appliance.agent.state import AgentState
+from appliance.errors import JobRefused
+from appliance.panel.actions import Action, PlateCleared, Preheat, Resume
+from appliance.panel.keys import Key, KeyStroke, Stroke
+from appliance.panel.screen import Screen
+from appliance.panel.state import PanelState
+from appliance.panel.wire import DoorSeen, Health, Stroked
+from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.printer.api import Problem
+from appliance.sim.panel_examples import EXAMPLES
+
+
+class Rig:
+    """A panel between what it is told and what it does."""
+
+    def __init__(self) -> None:
+        self.state = AgentState()
+        self.seen = EXAMPLES["idle"]
+        self.done: list[Action] = []
+        self.error: Exception | None = None
+        self.pictures = 0
+        self.doors: list[int | None] = []
+        self.screens: list[Screen] = []
+        self.drawn = asyncio.Event()
+        self.panel = Panel(
+            self.state,
+            self._look,
+            self._do,
+            self._picture,
+            self.doors.append,
+            timeout=30.0,
+        )
+        self.panel.show_on(self._display)
+
+    def _look(self) -> PanelState:
+        return msgspec.structs.replace(self.seen, problem=self.state.problem)
+
+    async def _do(self, action: Action) -> None:
+        self.done.append(action)
+        if self.error is not None:
+            raise self.error
+
+    async def _picture(self) -> None:
+        self.pictures += 1
+
+    def _display(self, screen: Screen) -> None:
+        self.screens.append(screen)
+        self.drawn.set()
+
+    def press(self, *keys: Key) -> Screen:
+        for key in keys:
+            self.panel.hear(Stroked(KeyStroke(key)))
+        return self.screens[-1]
+
+    def find(self, text: str) -> None:
+        """Move the selection of the open list to the line that begins with ``text``."""
+        screen = self.screens[-1]
+        wanted = next(i for i, line in enumerate(screen.lines) if line.text.startswith(text))
+        assert screen.selected is not None
+        step = Key.DOWN if wanted > screen.selected else Key.UP
+        self.press(*[step] * abs(wanted - screen.selected))
+
+    def in_front(self, short: str) -> bool:
+        return self.state.problem is not None and self.state.problem.short == short
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.drawn.clear()
+                await self.drawn.wait()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    async with _running(rig):
+        await rig.until(lambda: bool(rig.screens))
+        yield rig
+
+
+@asynccontextmanager
+async def _running(rig: Rig) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(rig.panel.run()), asyncio.create_task(rig.panel.watch())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await rig.panel.close()
+
+
+async def test_a_key_changes_the_screen_before_anything_else_runs(rig: Rig) -> None:
+    before = rig.screens[-1]
+    after = rig.press(Key.OK)  # no await in between
+    assert after != before
+    assert after.selected == 0
+
+
+async def test_a_screen_that_did_not_change_is_not_sent_again(rig: Rig) -> None:
+    count = len(rig.screens)
+    rig.state.revision.bump()
+    rig.press(Key.UP)
+    assert len(rig.screens) == count
+
+
+async def test_what_a_person_asks_for_is_done(rig: Rig) -> None:
+    rig.seen = EXAMPLES["paused"]
+    rig.press(Key.OK)
+    await asyncio.sleep(0)
+    assert rig.done == [Resume()]
+
+
+async def test_ok_does_not_reach_what_has_just_come_in_front(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("appliance.agent.panel.time.monotonic", lambda: now[0])
+    rig.seen = EXAMPLES["clear_plate"]
+    rig.press(Key.OK)  # meant for the menu
+    now[0] += 0.4
+    rig.press(Key.OK)
+    await asyncio.sleep(0)
+    assert not rig.done
+    now[0] += 0.2
+    rig.press(Key.OK)
+    await asyncio.sleep(0)
+    assert rig.done == [PlateCleared()]
+
+
+async def test_a_refusal_is_shown_in_its_own_words(rig: Rig) -> None:
+    rig.seen = EXAMPLES["paused"]
+    rig.error = JobRefused("The door is open. Close it, then resume.", short="Door open")
+    rig.press(Key.OK)
+    await rig.until(lambda: "Close it" in rig.screens[-1].text)
+    rig.press(Key.OK)  # any key removes it
+    assert "Close it" not in rig.screens[-1].text
+    assert rig.done == [Resume()]
+
+
+async def test_a_mistake_of_ours_is_told_and_logged(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.seen = EXAMPLES["paused"]
+    rig.error = RuntimeError("oh")
+    rig.press(Key.OK)
+    await rig.until(lambda: "made a mistake" in rig.screens[-1].text)
+    assert rig.done == [Resume()]
+    assert "RuntimeError: oh" in caplog.text
+
+
+async def test_a_deed_that_shows_nothing_by_itself_is_confirmed(rig: Rig) -> None:
+    rig.press(Key.OK)
+    rig.find("Prepare")
+    rig.press(Key.OK)
+    rig.find("Preheat")
+    rig.press(Key.OK)
+    rig.find("PLA")
+    rig.press(Key.OK)
+    await rig.until(lambda: rig.screens[-1].title == "Heating")
+    assert rig.done == [Preheat("PLA")]
+
+
+async def test_a_failed_print_stays_in_front_until_it_was_read(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.agent.panel.SETTLED", 0.0)
+    failed = CloudJob(
+        job_id="1",
+        key="k",
+        received_at=0.0,
+        phase=Phase.ENDED,
+        outcome=Outcome.FAILED,
+        reason="The thermistor came off.",
+    )
+    rig.state.see_job(failed)
+    await rig.until(lambda: rig.in_front("Print failed"))
+    assert rig.state.problem == Problem("Print failed", "The thermistor came off.")
+    rig.state.see_job(None)
+    assert "The thermistor came off." in rig.press(Key.OK).text
+    rig.press(Key.OK)
+    await rig.until(lambda: not rig.in_front("Print failed"))
+    rig.state.see_job(failed)  # seen again: it was read already
+    rig.panel.hear(Stroked(KeyStroke(Key.LEFT, Stroke.HOLD)))
+    assert not rig.in_front("Print failed")
+
+
+async def test_the_camera_page_takes_pictures_while_it_is_open(rig: Rig) -> None:
+    rig.seen = msgspec.structs.replace(rig.seen, graphic=True, camera=True)
+    assert rig.pictures == 0
+    rig.press(Key.OK)
+    rig.find("Camera")
+    rig.press(Key.OK)
+    async with asyncio.timeout(5):
+        while not rig.pictures:
+            await rig.state.revision.wait_beyond(rig.state.revision.number)
+
+
+async def test_the_door_is_handed_on_and_health_is_logged(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rig.panel.hear(DoorSeen(0))
+    rig.panel.hear(DoorSeen(None))
+    rig.panel.hear(Health("display", Problem("No display", "Nothing answers at 0x27.")))
+    assert rig.doors == [0, None]
+    assert "Nothing answers at 0x27." in caplog.text
+
+
+async def test_a_held_key_does_not_pile_up_deeds(rig: Rig) -> None:
+    gate = asyncio.Event()
+
+    async def slow(action: Action) -> None:
+        rig.done.append(action)
+        await gate.wait()
+
+    panel = Panel(rig.state, lambda: EXAMPLES["paused"], slow, rig._picture, print, 30.0)
+    for _ in range(50):
+        panel.hear(Stroked(KeyStroke(Key.OK)))
+    await asyncio.sleep(0)
+    assert 1 <= len(rig.done) <= 4
+    gate.set()
+    await panel.close()
