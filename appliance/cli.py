@@ -17,6 +17,7 @@ import click
 
 from appliance import __version__, config
 from appliance.errors import ApplianceError
+from appliance.settings_panel import DisplayKind
 
 T = TypeVar("T")
 
@@ -385,12 +386,23 @@ def sim_panel(options: Options, socket: Path | None) -> None:
     show_default=True,
     help="Everything it writes; emptied at the start.",
 )
-def sim_demo(once: bool, port: int, speed: float | None, folder: Path) -> None:
+@click.option(
+    "--display",
+    type=click.Choice([kind.value for kind in DisplayKind if kind is not DisplayKind.NONE]),
+    default=DisplayKind.HD44780_20X4.value,
+    show_default=True,
+    help="Of the front panel.",
+)
+def sim_demo(once: bool, port: int, speed: float | None, folder: Path, display: str) -> None:
     """Run the whole appliance with no hardware."""
     from appliance.sim.demo import DemoOptions, run_demo  # noqa: PLC0415
 
+    kind = DisplayKind(display)
+    if once and not kind.cells:
+        raise click.UsageError("--once reads what the display says: choose one of characters.")
     _log_little()
-    options = DemoOptions(folder, port, speed or (60.0 if once else 20.0), once, click.echo)
+    speed = speed or (60.0 if once else 20.0)
+    options = DemoOptions(folder, port, speed, once, click.echo, kind)
     try:
         right = _run(run_demo(options))
     except TimeoutError as error:

@@ -1,8 +1,9 @@
 """The whole appliance with no hardware (``scripts/demo``).
 
 Runs a local Polar Cloud in this process, a virtual Marlin on a pseudo-terminal and the
-product itself (``polar-appliance up``) as child processes. With ``once`` it prints one file
-without a person and checks everything about it.
+product itself (``polar-appliance up``) as child processes, with a simulated front panel. With
+``once`` it prints one file without a person, started and ended at the panel by keys alone, and
+checks everything about it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from appliance.printer.api import Snapshot
 from appliance.printer.client import PrinterClient
+from appliance.settings_panel import DisplayKind
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
 from appliance.sim.cloud_records import Account
 from appliance.sim.cloud_state import CloudState
-from appliance.sim.verdict import Verdict, judge
+from appliance.sim.panel_client import PanelWatcher
+from appliance.sim.panel_walk import PanelWalk, Say
+from appliance.sim.verdict import Printed, Verdict, judge
 
 MODEL = "vase.gcode"
+JOB = "Vase"
+SECOND_JOB = "Vase, once more"
+PANEL_SOCKET = "run/panel.sock"
 START_LIMIT = 60.0  # seconds until the printer is registered and idle
 PRINT_LIMIT = 300.0  # seconds for one print at demo speed
 VIDEO_LIMIT = 120.0  # seconds for the time-lapse to arrive
@@ -50,6 +56,24 @@ interval = {frame_interval}
 [paths]
 state = "{folder}/state"
 run = "{folder}/run"
+[panel]
+display = "{display}"
+simulated = "{folder}/run/panel.sock"
+[buttons]
+up = 5
+down = 6
+left = 13
+right = 19
+ok = 26
+[door]
+pin = 17
+while_printing = "pause"
+[plate]
+confirm = true
+print_next = {print_next}
+[[commands]]
+label = "Build plate is clear"
+action = "plate-clear"
 [[commands]]
 label = "Preheat for PLA"
 gcode = ["M104 S210", "M140 S60"]
@@ -73,6 +97,7 @@ class DemoOptions:
     speed: float = 20.0
     once: bool = False
     say: Callable[[str], None] = print
+    display: DisplayKind = DisplayKind.HD44780_20X4
 
 
 async def run_demo(options: DemoOptions) -> bool:
@@ -80,10 +105,14 @@ async def run_demo(options: DemoOptions) -> bool:
     folder = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    account = Account(DEFAULT_EMAIL, DEFAULT_PIN)
-    cloud_options = CloudOptions(port=options.port, folder=folder / "cloud", accounts=(account,))
+    cloud_options = CloudOptions(
+        port=options.port,
+        folder=folder / "cloud",
+        accounts=(Account(DEFAULT_EMAIL, DEFAULT_PIN),),
+        panel=folder / PANEL_SOCKET,
+    )
     async with LocalCloud(cloud_options) as cloud:
-        config = _write_config(folder, cloud.url, options.once)
+        config = _write_config(folder, cloud.url, options)
         options.say(f"The local Polar Cloud is at {cloud.url}")
         async with (
             _child(_printer_command(folder, options.speed), folder / "printer.log"),
@@ -91,42 +120,58 @@ async def run_demo(options: DemoOptions) -> bool:
         ):
             await _ready(cloud, options.say)
             if not options.once:
-                cloud.queue("Vase", _model())
-                options.say(f"Open {cloud.url} and press Print. Logs: {folder}. Ctrl-C ends it.")
+                _invite(cloud, folder, options.say)
                 await _interrupted()
                 return True
-            job_id, product = await _print_once(cloud, options.say, folder / "run/printer.sock")
+            printed = await _print_once(cloud, options.say, folder)
         # The virtual printer has ended and left its record.
-        verdict = await asyncio.to_thread(judge, cloud, job_id, folder, _model(), product)
+        verdict = await asyncio.to_thread(judge, cloud, printed, folder, _model())
     _show(verdict, options.say)
     return verdict.right
 
 
-async def _ready(cloud: LocalCloud, say: Callable[[str], None]) -> None:
+async def _ready(cloud: LocalCloud, say: Say) -> None:
     say("Waiting for the printer to register …")
     await cloud.wait_for(_is_idle, START_LIMIT)
     say(f"Printer {cloud.printer.serial_number} is ready.")
 
 
-async def _print_once(
-    cloud: LocalCloud, say: Callable[[str], None], socket: Path
-) -> tuple[str, Snapshot]:
-    """Print one job to its very end; its id, and the printer daemon's state then."""
-    job_id = cloud.queue("Vase", _model())
-    await cloud.start_print(job_id)
-    say(f"Job {job_id} was sent. Printing …")
-    follower = asyncio.create_task(_follow(cloud, say))
-    try:
-        await cloud.wait_for(lambda state: bool(state.printer().past), PRINT_LIMIT)
-        await cloud.wait_for(lambda state: job_id in state.printer().videos, VIDEO_LIMIT)
-        await cloud.wait_for(_is_idle, START_LIMIT)
-        async with PrinterClient(socket) as client:
-            return job_id, await client.snapshot()
-    finally:
-        follower.cancel()
+def _invite(cloud: LocalCloud, folder: Path, say: Say) -> None:
+    """Two jobs: the second one follows by itself once the plate was cleared."""
+    for name in (JOB, SECOND_JOB):
+        cloud.queue(name, _model())
+    say(f"Open {cloud.url} and press Print there, or walk to Queue at the front panel beside it.")
+    say(f"The panel in a terminal: polar-appliance sim panel --socket {folder / PANEL_SOCKET}")
+    say(f"Logs: {folder}. Ctrl-C ends it.")
 
 
-async def _follow(cloud: LocalCloud, say: Callable[[str], None]) -> None:
+async def _print_once(cloud: LocalCloud, say: Say, folder: Path) -> Printed:
+    """Print one job to its very end, with the front panel alone."""
+    job_id = cloud.queue(JOB, _model())
+    say(f"Job {job_id} waits in the queue.")
+    async with (
+        PanelWatcher(folder / PANEL_SOCKET) as watcher,
+        PrinterClient(folder / "run/printer.sock") as client,
+    ):
+        follower = asyncio.create_task(_follow(cloud, say))
+        try:
+            walk = PanelWalk(watcher, say)
+            await walk.open_menu()
+            await walk.print_queued(JOB)
+            await cloud.wait_for(_is_printing, START_LIMIT)
+            shown = await walk.read(r"\b[1-9]\d?\s?%", PRINT_LIMIT)
+            await cloud.wait_for(lambda state: bool(state.printer().past), PRINT_LIMIT)
+            await cloud.wait_for(lambda state: job_id in state.printer().videos, VIDEO_LIMIT)
+            await cloud.wait_for(_wants_clear_plate, START_LIMIT)
+            asked = await walk.clear_plate()
+            await cloud.wait_for(_is_idle, START_LIMIT)
+            snapshot = await client.snapshot()
+        finally:
+            follower.cancel()
+    return Printed(job_id, snapshot, walk.trail, shown, asked)
+
+
+async def _follow(cloud: LocalCloud, say: Say) -> None:
     """Say each new tenth of the print, and each new state."""
     told = ""
     while True:
@@ -157,7 +202,15 @@ def _is_idle(state: CloudState) -> bool:
     return _code(state) == 0
 
 
-def _show(verdict: Verdict, say: Callable[[str], None]) -> None:
+def _is_printing(state: CloudState) -> bool:
+    return _code(state) == 3
+
+
+def _wants_clear_plate(state: CloudState) -> bool:
+    return _code(state) == 15
+
+
+def _show(verdict: Verdict, say: Say) -> None:
     say("")
     for point in verdict.points:
         say(f"{'ok ' if point.right else 'NOT'} {point.label:<16} {point.text}")
@@ -170,7 +223,7 @@ def _model() -> bytes:
     return files("appliance.sim").joinpath("models", MODEL).read_bytes()
 
 
-def _write_config(folder: Path, url: str, once: bool) -> Path:
+def _write_config(folder: Path, url: str, options: DemoOptions) -> Path:
     path = folder / "config.toml"
     path.write_text(
         CONFIG.format(
@@ -180,7 +233,9 @@ def _write_config(folder: Path, url: str, once: bool) -> Path:
             port=folder / "ttyPrinter",
             folder=folder,
             image_interval=5.0,
-            frame_interval=0.5 if once else 1.0,
+            frame_interval=0.5 if options.once else 1.0,
+            display=options.display.value,
+            print_next="false" if options.once else "true",
         )
     )
     return path

@@ -16,6 +16,7 @@ from appliance.sim.panel_client import PanelWatcher
 from appliance.sim.panel_wire import Seen
 
 CURSORS = "▸→▶>"  # what stands before the chosen entry, by the display's ROM
+PLATE = "Clear the plate"
 STEP = 10.0  # seconds for a key to change the display
 LOAD = 30.0  # seconds for the cloud to answer
 LONGEST_LIST = 60  # entries that are looked through
@@ -60,11 +61,11 @@ class PanelWalk:
         The panel passes over a key that comes before a person could read what it is for: OK
         is pressed until the request is gone.
         """
-        asked = await self.read("Clear the plate", LOAD)
+        asked = await self.read(PLATE, LOAD)
         for _ in range(TRIES):
             await self._watcher.press(Key.OK)
             with suppress(TimeoutError):
-                await self._watcher.wait_for(lambda seen: not _row(seen, asked), READING)
+                await self._watcher.wait_for(lambda seen: not _row(seen, PLATE), READING)
                 self._say(f"  at the front panel: {asked}: OK")
                 return asked
         raise self._lost(f"still {asked!r} after OK")
@@ -82,7 +83,7 @@ class PanelWalk:
         raise self._lost(f"no entry {text!r}")
 
     async def read(self, text: str, timeout: float = STEP) -> str:
-        """The row with ``text``, as soon as there is one. Raises LostWay."""
+        """The row with ``text``, a regular expression, once there is one. Raises LostWay."""
         try:
             return await self._watcher.wait_for(lambda seen: _row(seen, text), timeout)
         except TimeoutError:
@@ -112,7 +113,7 @@ class PanelWalk:
 
 
 def _row(seen: Seen, text: str) -> str:
-    return next((_words(row) for row in seen.rows if text in row), "")
+    return next((_words(row) for row in seen.rows if re.search(text, row)), "")
 
 
 def _chosen(seen: Seen) -> str:
@@ -122,4 +123,4 @@ def _chosen(seen: Seen) -> str:
 
 def _words(row: str) -> str:
     """A row without the signs at its edges: icons, and the arrows of a list that goes on."""
-    return re.sub(r"^\W+|\s+[▴▾⬍^v|]?$", "", row)
+    return " ".join(re.sub(r"^\W+|\s+[▴▾⬍^v|]?$", "", row).split())

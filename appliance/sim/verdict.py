@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,7 @@ from appliance.gcode.reader import Reader
 from appliance.polar.messages import FinalState, UploadType
 from appliance.printer.api import Snapshot
 from appliance.sim.cloud import LocalCloud
+from appliance.sim.cloud_records import Direction
 from appliance.sim.cloud_state import storage_key
 from appliance.sim.printer import PrinterStatus
 from appliance.timelapse.mp4 import read_track
@@ -36,6 +39,21 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What the demo's walk at the front panel knows of the print.
+
+    ``product`` is the printer daemon's state after it, ``trail`` what was chosen in the menu,
+    ``shown`` the display's row of progress, ``asked`` its request to clear the plate.
+    """
+
+    job_id: str
+    product: Snapshot
+    trail: Sequence[str]
+    shown: str
+    asked: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """All of them, and where the video lies."""
 
@@ -48,23 +66,44 @@ class Verdict:
         return all(point.right for point in self.points)
 
 
-def judge(cloud: LocalCloud, job_id: str, folder: Path, model: bytes, product: Snapshot) -> Verdict:
-    """Look at the cloud, the printer and the video after the print of ``model``.
+def judge(cloud: LocalCloud, printed: Printed, folder: Path, model: bytes) -> Verdict:
+    """Look at the cloud, the panel, the printer and the video after the print of ``model``.
 
-    ``product`` is the printer daemon's state after the print; the virtual printer has ended
-    and left ``printer.json`` and ``executed.gcode`` in ``folder``.
+    The virtual printer has ended and left ``printer.json`` and ``executed.gcode`` in
+    ``folder``.
     """
     printer = msgspec.json.decode((folder / "printer.json").read_bytes(), type=PrinterStatus)
     executed = (folder / "executed.gcode").read_text().splitlines()
     video = folder / "timelapse.mp4"
+    job_id = printed.job_id
     points = (
+        _started(cloud, printed),
         _job(cloud, job_id),
-        _sent(product, printer),
+        _sent(printed.product, printer),
         _executed(executed, [line.command for line in Reader(io.BytesIO(model)) if line.command]),
         _snapshots(cloud, job_id),
         _video(cloud, job_id, video),
+        _cleared(cloud, printed),
     )
     return Verdict(points, video)
+
+
+def _started(cloud: LocalCloud, printed: Printed) -> Point:
+    """The panel asked the cloud for this very job, and nobody else started it."""
+    sent = [one for one in cloud.state.log if one.direction is Direction.FROM_PRINTER]
+    asked = [one.payload.get("jobId") for one in sent if one.event == "sendNextPrint"]
+    right = asked == [printed.job_id] and bool(printed.shown)
+    way = " > ".join(printed.trail)
+    return Point("panel: start", right, f"{way}, then {printed.shown!r}, {len(asked)} asked for")
+
+
+def _cleared(cloud: LocalCloud, printed: Printed) -> Point:
+    """Complete, then the plate was to be cleared until the panel's OK, then ready."""
+    life = cloud.state.lives[cloud.printer.serial_number]
+    codes = [code for code, _ in groupby(one.code for one in life.statuses)]
+    right = codes[-3:] == [7, 15, 0] and bool(printed.asked)
+    text = f"{printed.asked!r}, OK; the status went {' > '.join(map(str, codes[-4:]))}"
+    return Point("panel: plate", right, text)
 
 
 def _job(cloud: LocalCloud, job_id: str) -> Point:

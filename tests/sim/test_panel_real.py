@@ -68,9 +68,9 @@ async def test_what_the_agent_shows_is_seen_and_what_is_pressed_is_heard(
 ) -> None:
     one, process = agent
     async with PanelWatcher(panel_socket) as watcher:
-        seen = await watcher.wait_for(
-            lambda seen: any("berblick" in row for row in seen.rows) and seen, PATIENCE
-        )
+        await watcher.wait_for(lambda seen: "berblick" in "".join(seen.rows), PATIENCE)
+        assert watcher.seen is not None
+        seen = watcher.seen
         assert seen.rows[0].endswith("42 %")
         assert seen.png.startswith(b"\x89PNG")
         assert seen.door_open is False

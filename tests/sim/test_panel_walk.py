@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
+from appliance.cli import cli
 from appliance.panel import menu
 from appliance.panel.actions import Action, LoadQueue, PlateCleared, PrintQueued
 from appliance.panel.characters import render
@@ -122,3 +124,9 @@ async def test_a_panel_that_asks_for_nothing_is_told(
     async with PanelWatcher(device.peer.socket) as watcher:
         with pytest.raises(LostWay, match="no 'Clear the plate'"):
             await PanelWalk(watcher, quiet).clear_plate()
+
+
+def test_the_demo_walks_only_where_there_is_something_to_read() -> None:
+    result = CliRunner().invoke(cli, ["sim", "demo", "--once", "--display", "ssd1306"])
+    assert result.exit_code == 2
+    assert "one of characters" in result.output

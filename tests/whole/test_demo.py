@@ -18,3 +18,6 @@ async def test_one_print_from_the_queue_to_the_verdict(tmp_path: Path) -> None:
     summary = "\n".join(said)
     for word in ("completed", "0 resends", "11174 of 11174", "stored", "H.264"):
         assert word in summary
+    assert "Menu > Queue > Vase > Print Vase" in summary
+    assert "Clear the plate" in summary
+    assert "7 > 15 > 0" in summary
