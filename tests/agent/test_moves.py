@@ -488,8 +488,11 @@ async def _wish(limits: MoveSettings, wishes: list[tuple[Any, ...]]) -> None:
                     homed |= {axis.upper() for axis in axes}
                 case ("extrude", float(amount), speed):
                     await bench.moves.extrude(amount, speed)
+                case ("print", None):
+                    bench.tell(job=None)
                 case ("print", state):
-                    bench.tell(job=None if state is None else job(state))
+                    bench.tell(job=job(state, key=f"k{sent}-{bench.seen.revision}"))
+                    homed.clear()
         except ApplianceError as error:
             assert len(error.short) <= 20
             assert bench.machine.at == before
