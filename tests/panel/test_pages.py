@@ -254,6 +254,14 @@ def test_the_steps_outlive_a_printer_daemon_that_starts_anew() -> None:
     assert entries(settle(menu, FILAMENT, 1.0, 30.0), FILAMENT)[0] == "Push the new in"
 
 
+@pytest.mark.parametrize("name", ["resuming", "canceling", "idle"])
+def test_the_steps_end_when_somebody_else_goes_on(name: str) -> None:
+    menu = at(FILAMENT, "Print", "New filament")
+    for place in (menu, keys(menu, FILAMENT, Key.OK)):
+        state = EXAMPLES[name]
+        assert show(settle(place, state, 1.0, 30.0), state).title == "Print"
+
+
 # Prepare.
 
 
