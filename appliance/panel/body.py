@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from appliance.panel.brush import Brush
 from appliance.panel.canvas import Box
@@ -13,7 +13,10 @@ from appliance.panel.motion import TURN, sooner, turned
 from appliance.panel.pictures import Pictures
 from appliance.panel.screen import Line, Screen
 
-_BESIDE: Final = 1.25  # width to height of a display on which a code stands beside its words
+if TYPE_CHECKING:
+    from PIL import Image
+
+_COLUMN: Final = 5  # font sizes: the least width of a column of words beside a picture
 
 Row: TypeAlias = Line | str  # a string is a row of running text
 
@@ -29,7 +32,9 @@ class Body:
     def beside(self) -> bool:
         """A code fills the height, so that the title must stand beside it, too."""
         picture, box = self.screen.picture, self.brush.canvas.box
-        if picture is None or not picture.qr or box.width < _BESIDE * box.height:
+        if picture is None or not picture.qr:
+            return False
+        if box.width - box.height < _COLUMN * self.brush.sizes.size:
             return False
         return self.pictures.qr(picture.qr, box.height) is not None
 
@@ -69,20 +74,25 @@ class Body:
         for words in (below, 0):
             code = self.pictures.qr(content, min(box.width, box.height - words))
             if code is not None:
-                top = box.top + (box.height - words - code.height) // 2
-                self.brush.canvas.picture(code, box.left + (box.width - code.width) // 2, top)
-                return self._rows(box._replace(top=box.bottom - words)) if words else None
+                upper = box._replace(bottom=box.bottom - words)
+                self._middle(upper, code)
+                return self._rows(box._replace(top=upper.bottom)) if words else None
         return self._rows(box)
 
     def _photo(self, box: Box, jpeg: bytes) -> float | None:
         photo = self.pictures.photo(jpeg, box.width, box.height)
         if photo is None:
             return self._rows(box)
-        words = bool(self.screen.lines or self.screen.text)
-        beside = box.width - photo.width >= 4 * self.brush.sizes.size and words
-        left = box.left if beside else box.left + (box.width - photo.width) // 2
-        self.brush.canvas.picture(photo, left, box.top + (box.height - photo.height) // 2)
-        return self._rows(box._replace(left=left + photo.width)) if beside else None
+        room = box.width - photo.width
+        if room < _COLUMN * self.brush.sizes.size or not (self.screen.lines or self.screen.text):
+            self._middle(box, photo)
+            return None
+        self._middle(box._replace(right=box.left + photo.width), photo)
+        return self._rows(box._replace(left=box.left + photo.width))
+
+    def _middle(self, box: Box, picture: Image.Image) -> None:
+        left = box.left + (box.width - picture.width) // 2
+        self.brush.canvas.picture(picture, left, box.top + (box.height - picture.height) // 2)
 
     def _list(self, box: Box, selected: int) -> float | None:
         lines, again, row = self.screen.lines, None, self.brush.sizes.row
@@ -142,11 +152,12 @@ class Body:
             label = bar.label != self.screen.value
             again = sooner(again, brush.bar(box._replace(bottom=top + pitch), bar, label=label))
             top += pitch
+        aside = any(isinstance(row, Line) for row in parts[index])
         for row in parts[index]:
             place = box._replace(top=top, bottom=top + pitch)
             if isinstance(row, str):
                 place = place._replace(bottom=top + brush.sizes.row)
-            again = sooner(again, self._row(place, row, since))
+            again = sooner(again, self._row(place, row, since, aside=aside))
             top = place.bottom
         return again
 
@@ -157,10 +168,11 @@ class Body:
         room = box.height - text * self.brush.sizes.row
         return min(room // max(others, 1), self.brush.sizes.roomy)
 
-    def _row(self, box: Box, row: Row, since: float) -> float | None:
+    def _row(self, box: Box, row: Row, since: float, *, aside: bool) -> float | None:
         palette = self.brush.canvas.palette
         if isinstance(row, str):
-            return self.brush.row(box, row, "", palette.dim, still=True)
+            ink = palette.dim if aside else palette.text
+            return self.brush.row(box, row, "", ink, still=True)
         if row.icon is not None:
             box = self.brush.sign(row.icon, box, palette.accent)
         return self.brush.row(box, row.text, row.value, palette.text, elapsed=since)

@@ -12,6 +12,7 @@ Item = TypeVar("Item")
 
 SMALLEST: Final = 10  # of the font, in pixels: below, one-bit letters lose their shape
 LARGEST: Final = 24
+_LOW: Final = 48  # pixels: a display on which each one counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ def measures(width: int, height: int, *, coloured: bool) -> Measures:
     return Measures(
         size=size,
         pad=max(2, size // 3),
-        title=size + 2 if dense else size * 8 // 5,
+        title=(size + (1 if height < _LOW else 2)) if dense else size * 8 // 5,
         row=size if dense else size * 5 // 4,
         roomy=size * 13 // 10 if dense else size * 7 // 4,
         keys=size + 1 if dense else size * 3 // 2,

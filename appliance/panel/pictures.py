@@ -66,7 +66,7 @@ class Pictures:
                 photo.draft("RGB", (width, height))
                 fitted = ImageOps.contain(photo.convert("RGB"), (width, height))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            _LOG.warning("The picture for the display cannot be read: %s", error)
+            _LOG.debug("The picture for the display cannot be read: %s", error)
             return None
         if self._mode == "RGB":
             return fitted
