@@ -270,9 +270,14 @@ def _toml(value: object) -> str:
 
 
 @cli.command()
+@click.option("--gpio", is_flag=True, help="Print each key and door change until Ctrl-C.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End --gpio by then.")
 @click.pass_obj
-def doctor(options: Options) -> None:
+def doctor(options: Options, gpio: bool, seconds: float | None) -> None:
     """Check everything the appliance needs; each line says what to do."""
+    if gpio:
+        _listen(options, seconds)
+        return
     from appliance.doctor import Verdict, examine  # noqa: PLC0415
 
     signs = {
@@ -287,6 +292,17 @@ def doctor(options: Options) -> None:
             click.echo(f"     {'':<14} → {finding.remedy}")
         bad += finding.verdict is Verdict.BAD
     sys.exit(1 if bad else 0)
+
+
+def _listen(options: Options, seconds: float | None) -> None:
+    from appliance.panel.listen import listen  # noqa: PLC0415
+    from appliance.panel.wire import Hardware  # noqa: PLC0415
+
+    settings = options.settings()
+    _log_little()
+    hardware = Hardware(settings.panel, settings.buttons, settings.door)
+    with contextlib.suppress(KeyboardInterrupt):
+        _run(listen(hardware, click.echo, seconds))
 
 
 # --- with no hardware --------------------------------------------------------------------

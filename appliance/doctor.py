@@ -205,6 +205,18 @@ def _registration(settings: Settings) -> Finding:
     return Finding("registration", Verdict.GOOD, f"serial number {identity.serial_number}")
 
 
+def _display(settings: Settings) -> Finding:
+    from appliance.doctor_panel import display  # noqa: PLC0415
+
+    return display(settings)
+
+
+def _pins(settings: Settings) -> Finding:
+    from appliance.doctor_panel import buttons_and_door  # noqa: PLC0415
+
+    return buttons_and_door(settings)
+
+
 def _daemons(settings: Settings) -> Finding:
     from appliance.ipc import answers  # noqa: PLC0415
 
@@ -222,6 +234,8 @@ CHECKS: Mapping[str, Callable[[Settings], Finding]] = {
     "clock": _clock,
     "printer port": _port,
     "camera": _camera,
+    "display": _display,
+    "buttons, door": _pins,
     "time-lapse": _gstreamer,
     "cloud": _cloud,
     "registration": _registration,
