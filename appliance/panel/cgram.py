@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from appliance.panel.glyphs import Cell, Glyph
@@ -23,7 +23,7 @@ class Slots:
         """Nobody knows what the chip holds."""
         self.held = [None] * SLOTS
 
-    def place(self, rows: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, bytes]]:
+    def place(self, rows: Sequence[Sequence[Cell]]) -> Generator[tuple[int, bytes], None, None]:
         """(slot, bitmap) of what has to be written so that ``codes`` can show ``rows``.
 
         A slot counts as held once the iterator goes on behind it: a failed write is repeated.

@@ -57,9 +57,9 @@ class _Layout:
             return self._list(rows, self._screen.selected, elapsed)
         bar, text, keys = self._bar(), self._text(), self._keys(self._screen.keys)
         lines = self._lines(rows - len(bar) - (len(keys) if self._heard else 0))
-        wanted = len(bar) + len(lines) + len(text)
         if rows < 2:
-            return _one_row([*bar, *lines, *keys, *text], elapsed)
+            return _page([*bar, *lines, *keys, *text], rows, elapsed)
+        wanted = len(bar) + len(lines) + min(1, len(text))
         foot = keys if wanted < rows or self._heard else []
         return _in_turn(bar, lines, text, foot, rows, elapsed)
 
@@ -98,13 +98,16 @@ class _Layout:
         plain = TextStrip(width, text, cursor, value)
         if line.icon is None:
             return plain if plain.fits or plain.room >= LEAST else _no_text(plain)
-        sign = (*cursor, self._signs.icon(line.icon), SPACE)
-        signed = TextStrip(width, text, sign, value)
-        if signed.fits or (not plain.fits and signed.room >= 2 * LEAST):
-            return signed
-        if plain.fits or plain.room >= LEAST:
+        sign = (*cursor, self._signs.icon(line.icon))
+        airy, tight = (TextStrip(width, text, (*sign, *gap), value) for gap in ((SPACE,), ()))
+        alone = TextStrip(width, (), (*sign, SPACE), value)
+        for strip in (airy, tight, plain):
+            if strip.fits:
+                return strip
+        if airy.room >= 2 * LEAST:
+            return airy
+        if plain.room >= LEAST:
             return plain
-        alone = TextStrip(width, (), sign, value)
         return alone if alone.fits else _no_text(plain)
 
     def _list(self, rows: int, selected: int, elapsed: float) -> tuple[list[Cells], float | None]:
@@ -169,16 +172,9 @@ def _spread(left: Cells, okay: Cells, right: Cells, width: int) -> Cells:
     return (*left, *[SPACE] * before, *okay, *[SPACE] * after, *right)[:width]
 
 
-def _one_row(strips: list[Strip], elapsed: float) -> tuple[list[Cells], float | None]:
-    return _page(strips, 1, elapsed)
-
-
 def _page(strips: Sequence[Strip], rows: int, elapsed: float) -> tuple[list[Cells], float | None]:
     """As many of the strips as there are rows, page after page."""
-    if rows < 1 or not strips:
-        return [], None
-    pages = [strips[start : start + rows] for start in range(0, len(strips), rows)]
-    return _turn(pages, elapsed)
+    return _turn(_pages(list(strips), rows, full=False), elapsed)
 
 
 def _in_turn(
@@ -191,8 +187,10 @@ def _in_turn(
 ) -> tuple[list[Cells], float | None]:
     """The bar on top and the keys below, both in place; between them lines and text."""
     room = rows - len(bar) - len(foot)
-    body = [*lines, *text]
-    pages = [body] if len(body) <= room else [*_pages(lines, room), *_pages(text, room)]
+    if len(lines) < room:
+        pages = _pages([*lines, *text], room, full=not text)
+    else:
+        pages = [*_pages(lines, room, full=True), *_pages(text, room, full=False)]
     drawn, again = _turn(pages, elapsed)
     for strip in bar:
         row, later = strip.at(elapsed)
@@ -204,12 +202,13 @@ def _in_turn(
     return [*drawn, *blank, row], again
 
 
-def _pages(strips: list[Strip], room: int) -> list[list[Strip]]:
-    """Pages of ``room`` rows; the last one is full, too, and shows some rows again."""
-    starts = range(0, max(1, len(strips)), room)
+def _pages(strips: list[Strip], room: int, *, full: bool) -> list[list[Strip]]:
+    """Pages of ``room`` rows; ``full``: the last one, too, which shows some rows again."""
     if not strips or room < 1:
         return []
-    return [strips[max(0, min(start, len(strips) - room)) :][:room] for start in starts]
+    last = len(strips) - room if full else len(strips)
+    starts = (max(0, min(start, last)) for start in range(0, len(strips), room))
+    return [strips[start : start + room] for start in starts]
 
 
 def _turn(pages: Sequence[Sequence[Strip]], elapsed: float) -> tuple[list[Cells], float | None]:
