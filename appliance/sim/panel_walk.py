@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from appliance.errors import ApplianceError
 from appliance.panel.keys import Key
@@ -20,6 +21,7 @@ PLATE = "Clear the plate"
 STEP = 10.0  # seconds for a key to change the display
 LOAD = 30.0  # seconds for the cloud to answer
 LONGEST_LIST = 60  # entries that are looked through
+STILL = 0.25  # seconds; two pictures of the simulated panel
 READING = 1.0  # seconds in which a person reads what came up
 TRIES = 8
 
@@ -72,15 +74,15 @@ class PanelWalk:
 
     async def choose(self, text: str) -> None:
         """Move the cursor down to the entry with ``text`` and press OK. Raises LostWay."""
+        entry = await self._entry("", text, LOAD)
         for _ in range(LONGEST_LIST):
-            entry = await self._entry("", text, LOAD)
             if text in entry:
                 self.trail.append(entry)
                 await self._watcher.press(Key.OK)
                 return
             await self._watcher.press(Key.DOWN)
-            await self._entry(entry, text, STEP)
-        raise self._lost(f"no entry {text!r}")
+            entry = await self._entry(entry, text, STEP)
+        raise self._lost(f"no entry {text!r} among the first {LONGEST_LIST}")
 
     async def read(self, text: str, timeout: float = STEP) -> str:
         """The row with ``text``, a regular expression, once there is one. Raises LostWay."""
@@ -96,16 +98,20 @@ class PanelWalk:
             raise self._lost(f"no page {text!r}") from None
 
     async def _entry(self, other_than: str, wanted: str, timeout: float) -> str:
-        """The entry at the cursor, once it is another one, on the way to the wanted one."""
+        """The entry at the cursor, once it is another one, on the way to the wanted one.
 
-        def at_cursor(seen: Seen) -> str:
-            entry = _chosen(seen)
-            return entry if entry != other_than else ""
-
-        try:
-            return await self._watcher.wait_for(at_cursor, timeout)
-        except TimeoutError:
-            raise self._lost(f"no entry {wanted!r}") from None
+        It is read when it stands still: a display that is just being written shows a part of
+        the one and a part of the other.
+        """
+        entry = other_than
+        for limit in (timeout, *[STILL] * 4):
+            try:
+                entry = await self._watcher.wait_for(partial(_chosen_but, entry), limit)
+            except TimeoutError:
+                if entry == other_than:
+                    raise self._lost(f"no entry {wanted!r}") from None
+                break
+        return entry
 
     def _lost(self, what: str) -> LostWay:
         way = " > ".join(self.trail) or "the home screen"
@@ -119,6 +125,11 @@ def _row(seen: Seen, text: str) -> str:
 def _chosen(seen: Seen) -> str:
     """The words of the entry at the cursor; empty when there is none."""
     return next((_words(row[1:]) for row in seen.rows[1:] if row[:1] in CURSORS and row), "")
+
+
+def _chosen_but(other_than: str, seen: Seen) -> str:
+    entry = _chosen(seen)
+    return entry if entry != other_than else ""
 
 
 def _words(row: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ class Device:
         self.size = size
         self.menu = menu.Menu()
         self.asked: list[Action] = []
+        self.torn = False  # each change is seen in two halves
         self.deaf = 0  # OKs that are passed over
         self.entries = tuple(QueueEntry(f"OP1-{n}", name) for n, name in enumerate(NAMES))
         self.state = PanelState(
@@ -73,11 +75,18 @@ class Device:
             "".join(signs.text(cell) if isinstance(cell, int) else cell.char for cell in row)
             for row in frame.rows
         )
-        self.peer.show(rows=rows)
+        if self.torn:
+            before = self.peer.seen.rows
+            halves = zip(before, rows, strict=False)
+            self.peer.show(rows=tuple(old[:5] + new[5:] for old, new in halves))
+            asyncio.get_running_loop().call_later(0.01, lambda: self.peer.show(rows=rows))
+        else:
+            self.peer.show(rows=rows)
 
 
 @pytest.fixture(params=[(20, 4), (16, 2)])
-def device(panel: Peer, request: pytest.FixtureRequest) -> Device:
+def device(panel: Peer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Device:
+    monkeypatch.setattr(panel_walk, "STILL", 0.1)
     return Device(panel, request.param)
 
 
@@ -90,6 +99,18 @@ async def test_the_job_is_found_by_its_name_and_printed(device: Device) -> None:
     assert device.asked == [LoadQueue(0), PrintQueued("OP1-2")]
     assert walk.trail == ["Menu", "Queue", "Vase", "Print Vase"]
     assert "Menu > Queue > Vase > Print Vase" in said[0]
+
+
+async def test_a_display_that_is_just_being_written_is_read_when_it_is_done(
+    device: Device,
+) -> None:
+    device.torn = True
+    async with PanelWatcher(device.peer.socket) as watcher:
+        walk = PanelWalk(watcher, quiet)
+        await walk.open_menu()
+        await walk.print_queued("Vase")
+    assert device.asked == [LoadQueue(0), PrintQueued("OP1-2")]
+    assert walk.trail == ["Menu", "Queue", "Vase", "Print Vase"]
 
 
 async def test_a_job_that_is_not_there_is_not_replaced_by_another(
