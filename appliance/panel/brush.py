@@ -7,7 +7,7 @@ from typing import Final
 
 from appliance.panel.canvas import Box, Canvas, Ink
 from appliance.panel.measures import Measures
-from appliance.panel.motion import FRAME, run_time, scrolled, swinging
+from appliance.panel.motion import run_time, scrolled, swinging
 from appliance.panel.screen import Bar, Icon, Keys
 from appliance.panel.typeface import Typeface
 
@@ -112,9 +112,10 @@ class Brush:
             self._filled(inner._replace(right=inner.left + width))
             return None
         block = max(inner.width // 4, 1)
-        left = inner.left + swinging(inner.width - block, self.elapsed)
+        place, again = swinging(inner.width - block, self.elapsed)
+        left = inner.left + place
         self._filled(Box(left, inner.top, left + block, inner.bottom))
-        return FRAME
+        return again
 
     def _track(self, track: Box) -> Box:
         canvas, palette = self.canvas, self.canvas.palette

@@ -53,8 +53,8 @@ class Palette:
     loud: bool  # the title is filled with the accent
 
 
-_MONO: Final = Palette(0, 0, 1, 1, 1, 0, loud=False)
-_MONO_LOUD: Final = Palette(0, 0, 1, 1, 1, 0, loud=True)
+_MONO: Final = Palette(0, 0, 255, 255, 255, 0, loud=False)
+_MONO_LOUD: Final = Palette(0, 0, 255, 255, 255, 0, loud=True)
 
 _BACK: Final = (13, 17, 22)
 _SURFACE: Final = (30, 38, 48)

@@ -47,10 +47,15 @@ def turned(times: Sequence[float], elapsed: float) -> tuple[int, float, float | 
     return 0, 0.0, times[0]  # the remainder was rounded up to the sum
 
 
-def swinging(room: int, elapsed: float) -> int:
-    """Where a block is that swings over ``room`` pixels and back, 3 s each way."""
-    phase = (int(elapsed / FRAME) * FRAME / 3.0) % 2.0
-    return round(room * (phase if phase <= 1.0 else 2.0 - phase))
+def swinging(room: int, elapsed: float) -> tuple[int, float]:
+    """(place, seconds until it changes) of a block that swings over ``room`` pixels and back.
+
+    It takes 3 s each way.
+    """
+    frame = int(elapsed / FRAME)
+    phase = frame * FRAME / 3.0 % 2.0
+    place = round(room * (phase if phase <= 1.0 else 2.0 - phase))
+    return place, max((frame + 1) * FRAME - elapsed, _SOON)
 
 
 def sooner(first: float | None, second: float | None) -> float | None:

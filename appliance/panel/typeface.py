@@ -107,7 +107,7 @@ class Typeface:
         self._font = _load(BOLD if bold else REGULAR, size)
         self._mode = "L" if soft else "1"
         self.capital = -round(self._font.getbbox("H", mode=self._mode, anchor="ls")[1])
-        top = self._font.getbbox("ÄÅŻ", mode=self._mode, anchor="ls")[1]
+        top = self._font.getbbox("ÄÅÉŹŐ", mode=self._mode, anchor="ls")[1]
         bottom = self._font.getbbox("gjpqyĄ", mode=self._mode, anchor="ls")[3]
         self.ascent = -round(top)
         self.height = self.ascent + round(bottom)
