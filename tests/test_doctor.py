@@ -246,3 +246,78 @@ def test_services(config: Config, tmp_path: Path) -> None:
         assert found(file, "services").text == "not running: agent"
         agent.listen()
         assert found(file, "services").verdict is Verdict.GOOD
+
+
+# --- the front panel -----------------------------------------------------------------------
+
+
+class Bus:
+    """An I2C bus with something at one address."""
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        self.closed = False
+
+    def read_byte(self, address: int) -> int:
+        if address != self.address:
+            raise OSError(121, "Remote I/O error")
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("subject", ["display", "buttons, door"])
+def test_a_panel_that_is_not_configured_or_simulated_is_a_note(
+    config: Config, subject: str
+) -> None:
+    assert found(config(), subject).verdict is Verdict.NOTE
+    simulated = config(panel='display = "ssd1306"\nsimulated = "/tmp/x"', buttons="ok = 26")
+    assert found(simulated, subject).verdict is Verdict.NOTE
+    assert "simulated" in found(simulated, subject).text
+
+
+@pytest.mark.parametrize(
+    ("address", "verdict", "words"),
+    [
+        (0x27, Verdict.GOOD, "answers at 0x27"),
+        (0x3F, Verdict.BAD, "set [panel] i2c_address"),
+        (0x10, Verdict.BAD, "four wires"),
+    ],
+)
+def test_the_displays_address_is_asked(
+    config: Config, monkeypatch: pytest.MonkeyPatch, address: int, verdict: Verdict, words: str
+) -> None:
+    bus = Bus(address)
+    monkeypatch.setattr("smbus2.SMBus", lambda port: bus)
+    finding = found(config(panel='display = "hd44780-20x4"'), "display")
+    assert finding.verdict is verdict
+    assert words in finding.text + finding.remedy
+    assert bus.closed
+
+
+@pytest.mark.parametrize(
+    ("panel", "words"),
+    [
+        ('display = "ssd1306"\ni2c_port = 97', "/dev/i2c-97 is not there"),
+        ('display = "st7789"\nspi_port = 9', "spidev"),
+        ('display = "hd44780-16x2"\nwiring = "parallel"', "GPIO chip"),
+    ],
+)
+def test_a_missing_bus_names_what_to_do(config: Config, panel: str, words: str) -> None:
+    finding = found(config(panel=panel), "display")
+    assert finding.verdict is Verdict.BAD
+    assert words in finding.remedy
+
+
+def test_the_chip_of_the_buttons(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    from appliance.panel import gpio  # noqa: PLC0415
+
+    file = config(buttons="ok = 26", door="pin = 22")
+    assert "GPIO chip" in found(file, "buttons, door").remedy
+    monkeypatch.setattr(gpio, "find_chip", lambda: gpio.Chip(4, "pinctrl-rp1", 54))
+    assert found(file, "buttons, door").remedy == gpio.REMEDY_MODULE
+    monkeypatch.setattr("appliance.doctor_panel.find_spec", lambda _: True)
+    finding = found(file, "buttons, door")
+    assert finding.verdict is Verdict.GOOD
+    assert finding.text == "2 pins of gpiochip4 (pinctrl-rp1)"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from appliance.panel.display import DisplayError
+from appliance.panel.display import DisplayError, Wires
 from appliance.panel.keys import Key
 from appliance.panel.wire import Hardware
 from appliance.settings_panel import (
@@ -19,6 +19,8 @@ from appliance.settings_panel import (
     Wiring,
     wiring_of,
 )
+from appliance.sim.graphic_wires import GraphicWires
+from appliance.sim.hd44780 import Backpack, Hd44780, ParallelPins
 
 _SPI_PINS = ("spi_dc", "spi_reset", "backlight")
 
@@ -28,9 +30,6 @@ class Chip(Protocol):
 
     def picture(self) -> Any:
         """What a person sees, as a PIL image."""
-
-    def rows(self) -> tuple[str, ...]:
-        """The characters; empty for a graphic display."""
 
 
 class SwitchPin(MockPin):  # type: ignore[misc]  # gpiozero has no types
@@ -61,7 +60,6 @@ class CharacterWires(NoWires):
 
     def __init__(self, panel: PanelSettings) -> None:
         from appliance.panel.hd44780 import USUAL_ADDRESS  # noqa: PLC0415 - luma
-        from appliance.sim.hd44780 import Backpack, Hd44780, ParallelPins  # noqa: PLC0415
 
         columns, rows = panel.display.cells or (16, 2)
         self.chip: Hd44780
@@ -91,7 +89,7 @@ class Front:
     def __init__(self, hardware: Hardware) -> None:
         self.hardware = msgspec.structs.replace(hardware, buttons=_all_keys(hardware))
         self.factory = MockFactory(pin_class=SwitchPin)
-        self.wires, self.chip = _display(hardware.panel)
+        self.wires, self._chip = _display(hardware.panel)
         self.keys: tuple[Key, ...] = ()  # held down
         self.door_open: bool | None = None
         for key in Key:
@@ -101,6 +99,14 @@ class Front:
             self.move_door(opened=False)
         if door.lock_pin != NO_PIN:
             self._drive(door.lock_pin, high=door.locked == "low")  # not locked
+
+    def picture(self) -> Any:
+        """What a person sees of the display, as a PIL image; None without a display."""
+        return self._chip.picture() if self._chip else None
+
+    def rows(self) -> tuple[str, ...]:
+        """The characters; empty for a graphic display."""
+        return self._chip.rows() if isinstance(self._chip, Hd44780) else ()
 
     def press(self, key: Key, *, down: bool) -> None:
         """Press a button, or let go of it."""
@@ -134,8 +140,11 @@ def _all_keys(hardware: Hardware) -> ButtonSettings:
     return msgspec.structs.replace(buttons, **missing)
 
 
-def _display(panel: PanelSettings) -> tuple[NoWires, Chip | None]:
+def _display(panel: PanelSettings) -> tuple[Wires, Chip | None]:
     if panel.display is DisplayKind.NONE:
         return NoWires(), None
-    wires = CharacterWires(panel)
-    return wires, wires.chip
+    if panel.display.cells:
+        characters = CharacterWires(panel)
+        return characters, characters.chip
+    graphic = GraphicWires(panel)
+    return graphic, graphic.chip

@@ -95,10 +95,9 @@ class PanelServer:
 
     def _look(self) -> bool:
         """Whether the display looks different now."""
-        chip = self._front.chip
-        if chip is None:
+        rows, image = self._front.rows(), self._front.picture()
+        if image is None:
             return False
-        rows, image = chip.rows(), chip.picture()
         buffer = io.BytesIO()
         image.save(buffer, "PNG", compress_level=1)
         before = self._rows, self._picture
