@@ -91,6 +91,7 @@ class CloudJobs:
             Phase.FINISHING: self._finish,
             Phase.ENDED: self._announce,
         }
+        self._state.see_job(self._record.load())  # before any request could push it aside
 
     @property
     def last(self) -> CloudJob | None:
@@ -99,7 +100,6 @@ class CloudJobs:
 
     async def run(self) -> None:
         """Carry on with the job found on disk, then with each that is requested."""
-        self._state.see_job(self._record.load())
         self._clean_spool()
         while True:
             while self._state.job is None:

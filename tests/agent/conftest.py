@@ -223,6 +223,11 @@ class World:
         return [e.item for e in self.outbox.pending() if isinstance(e.item, JobReport)]
 
 
+@pytest.fixture(scope="session")
+def make_world() -> type[World]:
+    return World
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> World:
     return World(tmp_path)

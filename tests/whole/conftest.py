@@ -6,11 +6,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.agent.api import AgentView
+from appliance.agent.client import clear_plate, look
 from appliance.config import load
 from appliance.printer.client import PrinterClient
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
@@ -47,6 +50,23 @@ label = "Restart the agent"
 action = "restart-agent"
 """
 
+PANEL = """\
+[panel]
+display = "hd44780-20x4"
+simulated = "{folder}/run/panel.sock"
+[buttons]
+up = 5
+down = 6
+left = 13
+right = 19
+ok = 26
+[door]
+pin = 17
+while_printing = "pause"
+[plate]
+print_next = true
+"""
+
 
 class Daemon:
     """One of our processes."""
@@ -80,13 +100,15 @@ class Daemon:
 class Whole:
     """Cloud, printer and both daemons."""
 
-    def __init__(self, folder: Path, cloud: LocalCloud, board: PtyPrinter) -> None:
+    def __init__(
+        self, folder: Path, cloud: LocalCloud, board: PtyPrinter, further: str = ""
+    ) -> None:
         self.folder = folder
         self.cloud = cloud
         self.board = board
         self.config = folder / "config.toml"
         self.config.write_text(
-            CONFIG.format(
+            (CONFIG + further).format(
                 url=cloud.url,
                 email=DEFAULT_EMAIL,
                 pin=DEFAULT_PIN,
@@ -119,21 +141,48 @@ class Whole:
     def client(self) -> PrinterClient:
         return PrinterClient(load(self.config).settings.printer_socket)
 
+    def hellos(self) -> int:
+        return self.cloud.state.lives[self.cloud.printer.serial_number].hellos
+
+    async def view(self) -> AgentView:
+        view, _ = await look(load(self.config).settings)
+        assert view is not None, "the agent is off"
+        return view
+
+    async def clear_plate(self) -> None:
+        """A print ended: the plate is to be cleared, and then the printer is ready."""
+        await self.wait(lambda state: self.code(state) == 15)
+        await clear_plate(load(self.config).settings)
+        await self.wait(lambda state: self.code(state) == 0)
+
     def logs(self) -> str:
         return self.printer.log() + self.agent.log()
 
 
-@pytest.fixture
-async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
-    board = PtyPrinter(MarlinOptions(speed=200.0), link=tmp_path / "ttyPrinter")
-    async with LocalCloud(CloudOptions(folder=tmp_path / "cloud")) as cloud, board:
-        world = Whole(tmp_path, cloud, board)
+@asynccontextmanager
+async def _world(folder: Path, further: str = "") -> AsyncIterator[Whole]:
+    board = PtyPrinter(MarlinOptions(speed=200.0), link=folder / "ttyPrinter")
+    async with LocalCloud(CloudOptions(folder=folder / "cloud")) as cloud, board:
+        world = Whole(folder, cloud, board, further)
         await world.start()
         try:
             yield world
         finally:
             await world.agent.stop()
             await world.printer.stop()
+
+
+@pytest.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[Whole]:
+    async with _world(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+async def panelled(tmp_path: Path) -> AsyncIterator[Whole]:
+    """With a front panel, whose keys and display are at `run/panel.sock`."""
+    async with _world(tmp_path, PANEL) as world:
+        yield world
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,10 @@ def executed(whole: Whole) -> list[str]:
     return [line for line in whole.board.marlin.executed if line.split()[0] not in HOST]
 
 
+def something_printed(fields: dict[str, Any]) -> bool:
+    return bool(fields["bytesRead"] > fields["fileSize"] / 50)
+
+
 async def completed(whole: Whole, job_id: str) -> None:
     def ending(state: CloudState) -> bool:
         return any(past.job_id == job_id for past in state.printer().past)
@@ -42,12 +47,14 @@ async def test_from_queue_to_time_lapse(whole: Whole, square: Square) -> None:
     assert whole.fields()["jobId"] == job_id
     await completed(whole, job_id)
     await whole.wait(lambda state: job_id in state.printer().videos)
-    await whole.wait(lambda state: whole.code(state) == 0)
+    await whole.clear_plate()
     assert executed(whole) == commands(gcode)
     assert whole.board.marlin.dropped_bytes == 0
     codes = [r.code for r in whole.cloud.state.lives[whole.cloud.printer.serial_number].statuses]
     assert codes.count(7) >= 3
-    assert {2, 3, 5, 7} <= set(codes)
+    assert {2, 3, 5, 7, 15} <= set(codes)
+    assert codes.index(15) > codes.index(7), "the end is announced first"
+    assert 7 not in codes[codes.index(15) :]
     logs = whole.logs()
     assert "Traceback" not in logs
     for secret in ('1234"', "BEGIN PRIVATE", "X-Amz-Signature"):
@@ -66,7 +73,7 @@ async def test_the_agent_is_killed_and_the_job_ends_as_usual(
         await whole.agent.kill()
         await whole.agent.start()
     await completed(whole, job_id)
-    await whole.wait(lambda state: whole.code(state) == 0)
+    await whole.clear_plate()
     assert executed(whole) == commands(gcode)
     assert len(whole.cloud.printer.past) == 1
 
@@ -84,11 +91,33 @@ async def test_the_network_is_cut_and_the_print_goes_on(whole: Whole, square: Sq
     assert executed(whole) == commands(gcode)
 
 
+async def test_no_print_on_a_plate_that_was_not_cleared(whole: Whole, square: Square) -> None:
+    first, second = (whole.cloud.queue(name, square(40)) for name in ("One", "Two"))
+    await whole.cloud.start_print(first)
+    await completed(whole, first)
+    await whole.wait(lambda state: whole.code(state) == 15)
+    hellos = whole.hellos()
+    for process in (whole.agent, whole.printer):  # a power cut makes no plate look empty
+        await process.kill()
+        await process.start()
+    await whole.wait(lambda state: whole.hellos() > hellos and whole.code(state) == 15)
+    before = len(executed(whole))
+    await whole.cloud.start_print(second)
+    async with asyncio.timeout(30):
+        while "not clear" not in (await whole.view()).notice:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert len(executed(whole)) == before
+    assert [job.job_id for job in whole.cloud.printer.queue] == [second]
+    await whole.clear_plate()
+    await whole.cloud.start_print(second)
+    await completed(whole, second)
+
+
 async def test_pause_resume_and_cancel(whole: Whole, square: Square) -> None:
     serial = whole.cloud.printer.serial_number
     job_id = whole.cloud.queue("Tower", square(2000))
     await whole.cloud.start_print(job_id)
-    await whole.wait(lambda state: whole.code(state) == 3)
+    await whole.wait(lambda state: whole.code(state) == 3 and something_printed(whole.fields()))
     for kind, code in ((PauseKind.PAUSE, 4), (PauseKind.COLD, 9), (PauseKind.FILAMENT, 10)):
         await whole.cloud.send(Pause(serial_number=serial, type=kind))
         await whole.wait(lambda state, code=code: whole.code(state) == code)
@@ -102,7 +131,7 @@ async def test_pause_resume_and_cancel(whole: Whole, square: Square) -> None:
     await whole.wait(lambda state: whole.code(state) == 6)
     await whole.wait(lambda state: bool(state.printer().past))
     assert whole.cloud.printer.past[0].ending is FinalState.CANCELED
-    await whole.wait(lambda state: whole.code(state) == 0)
+    await whole.clear_plate()
     status = await whole.board.status()
     assert all(target == 0 for _, target in status.heaters.values())
 
