@@ -16,6 +16,7 @@ MARGIN = "  "
 AROUND = 7  # lines of title, frame, keys and help
 HELP = "arrows  Enter OK  h home (left held)  d door  q quit"
 SIGNS = {Key.UP: "▲", Key.DOWN: "▼", Key.LEFT: "◀", Key.RIGHT: "▶", Key.OK: "OK"}
+LEGIBLE = 0.6  # of the display's pixels in a row
 HALVES = " ▀▄█"  # by the upper pixel (1) and the lower one (2)
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille cell, by row
 BOLD, INVERSE, FAINT, PLAIN = "\x1b[1m", "\x1b[7m", "\x1b[2m", "\x1b[0m"
@@ -28,8 +29,17 @@ def draw(seen: Seen | None, columns: int, lines: int) -> list[str]:
     else:
         body = [*_framed(_display(seen, columns - len(MARGIN) - 2, lines - AROUND)), ""]
         body.append("   ".join((_keys(seen), *_door(seen))))
-    shown = [f"{BOLD}Front panel{PLAIN}", *body, "", _cut(HELP, columns - len(MARGIN))]
+    words = _enlarge(seen, columns, lines) if seen is not None else ""
+    shown = [f"{BOLD}Front panel{PLAIN}", *body, "", _cut(words or HELP, columns - len(MARGIN))]
     return [MARGIN + line for line in shown][:lines]
+
+
+def _enlarge(seen: Seen, columns: int, lines: int) -> str:
+    """What the terminal lacks, so that every pixel is seen."""
+    needed = (seen.width + 1) // 2 + len(MARGIN) + 2, (seen.height + 3) // 4 + AROUND
+    if seen.rows or (columns >= needed[0] and lines >= needed[1]):
+        return ""
+    return f"{HELP}  (every pixel: {needed[0]} x {needed[1]})"
 
 
 def _cut(text: str, columns: int) -> str:
@@ -73,17 +83,21 @@ def _one_cell(character: str) -> bool:
 
 
 def picture(png: bytes, columns: int, lines: int) -> list[tuple[str, int]]:
-    """A PNG in so many cells: half blocks where they fit or have colours, else braille.
+    """A PNG in so many cells: half blocks where they fit, else braille, which has no colours.
 
-    Each line comes with its width in cells.
+    Where nobody could read even that, colours tell more. Each line comes with its width in
+    cells.
     """
     from PIL import Image  # noqa: PLC0415  # only the terminal needs it
 
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
     if image.getcolors(2) is None:
-        return _coloured(_fitted(image, columns, 2 * lines))
-    if image.width <= columns and image.height <= 2 * lines:
+        scale = min(2 * columns / image.width, 4 * lines / image.height)
+        whole = image.width <= columns and image.height <= 2 * lines
+        if whole or scale < LEGIBLE:
+            return _coloured(_fitted(image, columns, 2 * lines))
+    elif image.width <= columns and image.height <= 2 * lines:
         return _halves(_lit(image))
     return _braille(_lit(_fitted(image, 2 * columns, 4 * lines)))
 

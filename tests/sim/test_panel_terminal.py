@@ -126,6 +126,20 @@ def test_colours_are_kept_and_named_once() -> None:
     assert text == ("\x1b[38;2;255;0;0;48;2;0;0;255m▀▀\x1b[38;2;0;255;0;48;2;0;0;255m▀\x1b[0m")
 
 
+def test_a_colour_display_is_readable_before_it_is_colourful() -> None:
+    data = BytesIO()
+    Image.linear_gradient("L").resize((160, 128)).save(data, "PNG")
+    whole, braille, small = (
+        picture(data.getvalue(), *size) for size in ((160, 64), (80, 32), (40, 16))
+    )
+    assert [lines[0][1] for lines in (whole, braille, small)] == [160, 80, 40]
+    assert all("▀" in text for text, _ in (*whole, *small))
+    assert not any("▀" in text for text, _ in braille)
+    display = seen(png=data.getvalue(), width=160, height=128)
+    assert "every pixel: 84 x 39" in draw(display, 83, 39)[-1]
+    assert "every pixel" not in draw(display, 84, 39)[-1]
+
+
 @given(
     st.lists(st.text(max_size=30), max_size=5),
     st.integers(0, 90),
