@@ -156,15 +156,12 @@ def runs(shown: bytes | None, wanted: bytes, cost: int) -> Iterator[tuple[int, i
 
 
 def joined(spans: Iterator[Span], cost: int) -> list[Span]:
-    """Spans that lie below each other as one, where that costs fewer bytes.
-
-    They come sorted from the top.
-    """
+    """Spans as one with another, where that costs fewer bytes."""
     whole: list[Span] = []
     for span in spans:
         for index, above in enumerate(whole):
             both = _around(above, span)
-            if above.bottom == span.top and _area(both) <= _area(above) + _area(span) + cost:
+            if _area(both) <= _area(above) + _area(span) + cost:
                 whole[index] = both
                 break
         else:
@@ -195,7 +192,7 @@ def _changed(shown: Image.Image | None, wanted: Image.Image) -> Iterator[Span]:
         bottom = min(top + _BAND, whole.bottom)
         found = difference.crop((0, top, whole.right, bottom)).getbbox()
         if found is not None:
-            yield Span(found[0], top, found[2], bottom)
+            yield Span(found[0], top + found[1], found[2], top + found[3])
 
 
 def _pair(number: int) -> tuple[int, int]:
