@@ -95,6 +95,13 @@ class PanelWatcher:
             ) from None
         raise AssertionError("the changes never end")
 
+    async def gone(self, timeout: float = PATIENCE) -> None:
+        """Return once the panel is not there; it comes again by itself. Raises TimeoutError."""
+        async with asyncio.timeout(timeout):
+            async for seen in self.changes():
+                if seen is None:
+                    return
+
     def words(self) -> str:
         """What is seen, for people and logs."""
         if self.seen is None:

@@ -58,17 +58,21 @@ class PanelWalk:
         self._say(f"  at the front panel: {' > '.join(self.trail)}")
 
     async def clear_plate(self) -> str:
-        """Wait until the panel asks for it, and press OK; what it asked. Raises LostWay.
+        """Wait until the panel asks for it, and press OK; what it asked. Raises LostWay."""
+        asked = await self.confirm(PLATE)
+        self._say(f"  at the front panel: {asked}: OK")
+        return asked
 
-        The panel passes over a key that comes before a person could read what it is for: OK
-        is pressed until the request is gone.
+    async def confirm(self, text: str) -> str:
+        """Wait for the row with ``text``, and press OK until it is gone. Raises LostWay.
+
+        The panel passes over a key that comes before a person could read what it is for.
         """
-        asked = await self.read(PLATE, LOAD)
+        asked = await self.read(text, LOAD)
         for _ in range(TRIES):
             await self._watcher.press(Key.OK)
             with suppress(TimeoutError):
-                await self._watcher.wait_for(lambda seen: not _row(seen, PLATE), READING)
-                self._say(f"  at the front panel: {asked}: OK")
+                await self._watcher.wait_for(lambda seen: not _row(seen, text), READING)
                 return asked
         raise self._lost(f"still {asked!r} after OK")
 
