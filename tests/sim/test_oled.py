@@ -15,7 +15,6 @@ from appliance.settings_panel import DisplayKind, PanelSettings
 from appliance.sim.graphic_wires import GraphicWires, OledBus
 from appliance.sim.oled import Sh1106, Ssd1306
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:Image.Image.getdata:DeprecationWarning")  # luma's
 
 
