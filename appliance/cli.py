@@ -295,12 +295,15 @@ def doctor(options: Options, gpio: bool, seconds: float | None) -> None:
 
 
 def _listen(options: Options, seconds: float | None) -> None:
+    from appliance.ipc import answers  # noqa: PLC0415
     from appliance.panel.listen import listen  # noqa: PLC0415
     from appliance.panel.wire import Hardware  # noqa: PLC0415
 
     settings = options.settings()
     _log_little()
     hardware = Hardware(settings.panel, settings.buttons, settings.door)
+    if answers(settings.agent_socket):
+        click.echo("The running agent holds the pins: systemctl stop polar-agent", err=True)
     with contextlib.suppress(KeyboardInterrupt):
         _run(listen(hardware, click.echo, seconds))
 

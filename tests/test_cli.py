@@ -188,6 +188,21 @@ def test_the_doctor_says_what_to_do(tmp_path: Path) -> None:
     assert (said.code, "lamp" in said.text) == (1, True)
 
 
+def test_the_doctor_listens_to_pins(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    said = call("--config", path, "doctor", "--gpio", "--seconds", "0.1")
+    assert said.code == 1
+    assert "No button and no door switch" in said.text
+    if any(Path("/dev").glob("gpiochip*")):
+        pytest.skip("this machine has GPIO chips")
+    path.write_text("[buttons]\nok = 26\n")
+    said = call("--config", path, "doctor", "--gpio", "--seconds", "0.1")
+    assert said.code == 1
+    assert "pins buttons.ok=26" in said.text
+    assert "no GPIO chip" in said.text
+
+
 def test_registering_asks_and_shows_no_pin(off: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.agent.membership.PATIENCE", 0.1)
     answers = f"{DEFAULT_EMAIL}\n90817263\n"

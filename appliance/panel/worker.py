@@ -133,10 +133,18 @@ def private_stdout() -> Send:
 
 async def serve(worker: PanelWorker, *others: Awaitable[None]) -> None:
     """Run ``worker`` as this process until it is told to end."""
+    threading.excepthook = _die
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.end)
     listen(worker)
     await asyncio.gather(worker.run(), *others)
+
+
+def _die(failed: threading.ExceptHookArgs) -> None:
+    """A thread that ends by mistake would leave a worker that only seems to work."""
+    error = failed.exc_value
+    log.critical("The panel worker's thread failed: %r", error, exc_info=error)
+    os._exit(1)
 
 
 def hardware_of(arguments: list[str]) -> Hardware:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import subprocess
 import sys
 import textwrap
 import time
@@ -225,3 +226,12 @@ def test_the_command_is_humble_and_knows_the_simulation() -> None:
     simulated = worker_command(Hardware(panel, ButtonSettings(), DoorSettings()))
     assert "appliance.sim.panel_worker" in simulated
     assert "/tmp/panel.sock" in simulated[-1]
+
+
+def test_the_agent_pays_for_no_library_of_displays_or_pins() -> None:
+    script = (
+        "import sys, appliance.panel.process\n"
+        "print({'luma', 'gpiozero', 'PIL', 'segno', 'smbus2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.strip() == b"set()"

@@ -123,6 +123,12 @@ def test_words_that_are_no_screen_end_it() -> None:
     assert "cannot be read" in child.end()[1]
 
 
+def test_a_thread_that_fails_ends_the_worker() -> None:
+    child = fake(QUICK.replace("factory = ", "worker.Painter._wait = lambda *_: 1 / 0\nfactory = "))
+    assert child.process.wait(60) == 1
+    assert "ZeroDivisionError" in child.end()[1]
+
+
 def test_the_real_one_names_what_is_missing_and_keeps_running() -> None:
     if any(Path("/dev").glob("gpiochip*")) or Path("/dev/i2c-99").exists():
         pytest.skip("this machine has such hardware")
