@@ -340,24 +340,23 @@ async def test_a_tab_that_goes_away_lifts_what_it_holds(panel: Any, panel_page: 
     await panel.until(lambda: panel.watchers == 0)
 
 
-@pytest.mark.parametrize(
-    ("focused", "pressed", "key"),
-    [
-        ("#bezel", "ArrowUp", Key.UP),
-        ("#bezel", "Enter", Key.OK),
-        ("#panel-keys [value=down]", "ArrowRight", Key.RIGHT),
-        ("#panel-keys [value=down]", "Enter", Key.DOWN),
-        ("#panel-keys [value=left]", " ", Key.LEFT),
-    ],
-)
-async def test_the_keyboard_presses_the_buttons(
-    panel: Any, panel_page: Browser, focused: str, pressed: str, key: Key
-) -> None:
-    await panel_page.ask(f"document.querySelector('{focused}').focus()")
-    for event in ("rawKeyDown", "keyUp"):
-        await panel_page.call("Input.dispatchKeyEvent", type=event, key=pressed, code=pressed)
-    await panel.until(lambda: len(panel.heard) == 2)
-    assert panel.heard == [Finger(key, True), Finger(key, False)]
+KEYBOARD = [
+    ("#bezel", "ArrowUp", Key.UP),
+    ("#bezel", "Enter", Key.OK),
+    ("#panel-keys [value=down]", "ArrowRight", Key.RIGHT),
+    ("#panel-keys [value=down]", "Enter", Key.DOWN),
+    ("#panel-keys [value=left]", " ", Key.LEFT),
+]
+
+
+async def test_the_keyboard_presses_the_buttons(panel: Any, panel_page: Browser) -> None:
+    for focused, pressed, key in KEYBOARD:
+        panel.heard.clear()
+        await panel_page.ask(f"document.querySelector('{focused}').focus()")
+        for event in ("rawKeyDown", "keyUp"):
+            await panel_page.call("Input.dispatchKeyEvent", type=event, key=pressed, code=pressed)
+        await panel.until(lambda: len(panel.heard) == 2)
+        assert panel.heard == [Finger(key, True), Finger(key, False)]
 
 
 async def test_a_click_of_assistive_software_is_a_press_and_the_switch_moves_the_door(
