@@ -112,8 +112,8 @@ class Brush:
             self._filled(inner._replace(right=inner.left + width))
             return None
         block = max(inner.width // 4, 1)
-        place, again = swinging(inner.width - block, self.elapsed)
-        left = inner.left + place
+        moved, again = swinging(inner.width - block, self.elapsed)
+        left = inner.left + moved
         self._filled(Box(left, inner.top, left + block, inner.bottom))
         return again
 
