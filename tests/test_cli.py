@@ -143,6 +143,7 @@ def test_config_show_tells_origins_and_hides_the_pin(off: Path) -> None:
         (["pause"], "polar-printer"),
         (["pause", "--kind", "cold"], "polar-printer"),
         (["resume"], "polar-printer"),
+        (["plate-clear"], "polar-agent"),
         (["cancel"], "polar-printer"),
         (["print", "{file}"], "polar-printer"),
         (["unregister", "--yes"], "polar-agent"),
@@ -319,6 +320,13 @@ async def test_prints_from_the_command_line(home: Home, tmp_path: Path) -> None:
     assert done.text.rstrip().endswith("vase.gcode: completed.")
     await home.cloud.wait_for(lambda state: state.printer().past, PATIENCE)
     assert home.cloud.printer.past[0].job_id == "123"
+
+    assert "plate-clear" in (await home.call("status")).text
+    full = await home.call("print", home.file(200))
+    assert (full.code, "build plate is not clear" in full.text) == (1, True)
+    clear = await home.call("plate-clear")
+    assert (clear.code, clear.text) == (0, "The build plate is clear.\n")
+    assert "plate-clear" not in (await home.call("status")).text
 
     wrong = tmp_path / "model.stl"
     wrong.write_text("solid x\nfacet normal 0 0 1\nendsolid\n")

@@ -56,7 +56,9 @@ def door_open(inputs: StatusInputs) -> bool:
 
 def waiting_for_door(inputs: StatusInputs) -> bool:
     """Whether a cloud job that is not printing yet cannot begin before the door is closed."""
-    return inputs.job is not None and preparing(inputs.job) and door_open(inputs)
+    if inputs.job is None or not preparing(inputs.job) or running_job(inputs) is not None:
+        return False  # what is being printed has passed the door
+    return door_open(inputs)
 
 
 def preparing(job: CloudJob) -> bool:

@@ -44,6 +44,7 @@ MANUFACTURERS = frozenset({"test", "op", "octoprint", "pb", "p3d", "xyz", "ff", 
 """The values of ``mfg`` that are known (section 3.9 and the field's reference client)."""
 
 IDLE_CODES = frozenset({0, 15})
+DOOR_OPEN = 14
 START_PATIENCE = 30.0
 """Seconds after `print` within which a status that says idle may have crossed it on the wire."""
 
@@ -342,9 +343,10 @@ class CloudState:
         self.lives[serial_number].statuses.append(reading)
         self.touch()
         record = self.printers[serial_number]
-        if reading.code in IDLE_CODES and any(_forgotten(job, now) for job in record.queue):
+        given_up = [job for job in record.queue if _idle(job, reading) and _forgotten(job, now)]
+        if given_up:
             queue = (
-                replace(job, state=QueueState.READY) if _forgotten(job, now) else job
+                replace(job, state=QueueState.READY) if job in given_up else job
                 for job in record.queue
             )
             self._keep(replace(record, queue=tuple(queue)))
@@ -385,6 +387,12 @@ def _ended(job: QueuedJob, ending: FinalState) -> QueuedJob | None:
     if ending is FinalState.COMPLETED:
         return None
     return replace(job, state=QueueState.READY, sent_at=None)
+
+
+def _idle(job: QueuedJob, reading: Reading) -> bool:
+    """The printer does nothing for ``job``; one that waits for the door (14) names it."""
+    waits = reading.code == DOOR_OPEN and str(reading.fields.get("jobId")) != job.job_id
+    return reading.code in IDLE_CODES or waits
 
 
 def _forgotten(job: QueuedJob, now: float) -> bool:

@@ -110,7 +110,7 @@ def _printer(state: CloudState, record: PrinterRecord, address: Address) -> dict
         "can": {
             "pause": connected and code in _RUNNING,
             "resume": connected and code in _PAUSED,
-            "cancel": connected and code in _RUNNING | _PAUSED | {2},
+            "cancel": connected and (code in _RUNNING | _PAUSED | {2} or (code == 14 and waiting)),
             "print": connected and code in (None, 0) and not waiting,
         },
         "picture": {

@@ -135,6 +135,15 @@ CASES: dict[str, tuple[int, StatusInputs]] = {
     "preparing over plate": (2, inputs(record(Phase.SLICING), plate_full=True, door=1)),
     "door over preparing": (14, inputs(record(Phase.DOWNLOADING), door=0)),
     "door over starting": (14, inputs(record(Phase.STARTING), door=2)),
+    "canceling over waiting for the door": (
+        6,
+        inputs(record(Phase.STARTING, cancel_requested=True), door=0),
+    ),
+    "starting over an open door once it prints": (
+        2,
+        inputs(record(Phase.STARTING), printed(), door=0),
+    ),
+    "paused over door": (4, inputs(record(), printed(JobState.PAUSED, pause=PAUSE), door=0)),
     "halted over waiting for the door": (
         12,
         inputs(record(Phase.STARTING), link=LinkState.HALTED, door=0),
@@ -322,6 +331,33 @@ def test_details_of_the_download_are_shown() -> None:
     assert detail == f"Downloading file for job: {ID} - Downloading 34 %"
 
 
+@pytest.mark.parametrize("phase", [Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING])
+def test_a_job_that_waits_for_the_door_says_so(phase: Phase) -> None:
+    job = record(phase, name="Vase", detail="Downloading 34 %")
+    status = status_message(inputs(job, door=2), SN, NOW)
+    assert (status.status, status.door, status.job_id) == (14, 2, ID)
+    assert status.progress == "Door Open"
+    assert status.progress_detail == "Close the door: Vase waits - Downloading 34 %"
+
+
+@pytest.mark.parametrize(
+    ("door", "asks", "text"),
+    [
+        (1, False, ""),
+        (0, False, " - The door is open. Close it, then resume."),
+        (0, True, " - The door is open. Close it, then resume."),
+        (1, True, " - The door paused the print. Resume it to go on."),
+    ],
+)
+@pytest.mark.parametrize("pause", PauseKind)
+def test_a_paused_print_says_what_the_door_wants(
+    door: int, asks: bool, text: str, pause: PauseKind
+) -> None:
+    held = inputs(record(), printed(JobState.PAUSED, pause=pause), door=door, door_asks=asks)
+    detail = status_message(held, SN, NOW).progress_detail
+    assert detail == f"Printing Job: {ID} Percent Complete: 49.7%{text}"
+
+
 def test_a_job_without_a_snapshot_is_told_from_its_record() -> None:
     job = record(
         file_size=200,
@@ -419,6 +455,7 @@ INPUTS = st.builds(
     snapshot=st.none() | SNAPSHOTS,
     job=st.none() | RECORDS,
     door=st.none() | st.integers(0, 3),
+    door_asks=st.booleans(),
     updating=st.booleans(),
     plate_full=st.booleans(),
 )

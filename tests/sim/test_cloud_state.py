@@ -161,6 +161,18 @@ def test_a_job_the_idle_printer_never_took_becomes_ready_again_after_a_while() -
     assert state.finish_job(serial, job, FinalState.COMPLETED, now=200.0)
 
 
+def test_a_job_that_waits_for_the_door_is_not_given_up() -> None:
+    state = new_state()
+    serial = registered(state)
+    job = state.queue_job(serial, "a", 1, 0.0)
+    state.start_job(job, 100.0)
+    late = 101.0 + START_PATIENCE
+    state.report(serial, {"status": 14, "jobId": job}, late)
+    assert state.ready_jobs(serial) == []
+    state.report(serial, {"status": 14, "jobId": "0"}, late)
+    assert [j.job_id for j in state.ready_jobs(serial)] == [job]
+
+
 def test_stored_uploads_are_found_again_by_printer_and_job() -> None:
     state = new_state()
     serial = registered(state)
