@@ -306,6 +306,16 @@ def far(lines: int) -> Callable[[VirtualMarlin], bool]:
     return lambda marlin: marlin.executed_count > lines
 
 
+async def clear_plate(home: Home) -> None:
+    """A print has ended: nothing begins until the plate is said to be clear."""
+    assert "plate-clear" in (await home.call("status")).text
+    full = await home.call("print", home.file(200))
+    assert (full.code, "build plate is not clear" in full.text) == (1, True)
+    clear = await home.call("plate-clear")
+    assert (clear.code, clear.text) == (0, "The build plate is clear.\n")
+    assert "plate-clear" not in (await home.call("status")).text
+
+
 async def test_prints_from_the_command_line(home: Home, tmp_path: Path) -> None:
     await home.start()
     await home.ready()
@@ -321,12 +331,7 @@ async def test_prints_from_the_command_line(home: Home, tmp_path: Path) -> None:
     await home.cloud.wait_for(lambda state: state.printer().past, PATIENCE)
     assert home.cloud.printer.past[0].job_id == "123"
 
-    assert "plate-clear" in (await home.call("status")).text
-    full = await home.call("print", home.file(200))
-    assert (full.code, "build plate is not clear" in full.text) == (1, True)
-    clear = await home.call("plate-clear")
-    assert (clear.code, clear.text) == (0, "The build plate is clear.\n")
-    assert "plate-clear" not in (await home.call("status")).text
+    await clear_plate(home)
 
     wrong = tmp_path / "model.stl"
     wrong.write_text("solid x\nfacet normal 0 0 1\nendsolid\n")

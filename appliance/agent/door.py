@@ -52,7 +52,7 @@ class Door:
     ``reading_time`` is how long (seconds) a connected switch may take to be read.
     """
 
-    def __init__(  # the last two are for tests
+    def __init__(
         self,
         settings: DoorSettings,
         state: AgentState,

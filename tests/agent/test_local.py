@@ -101,6 +101,26 @@ async def test_an_end_without_a_reason_is_seen_all_the_same(desk: Desk) -> None:
     assert "one.gcode" in desk.state.notice
 
 
+async def test_the_plate_is_full_before_the_end_is_forgotten(desk: Desk) -> None:
+    forget = desk.printer.forget
+    seen: list[bool] = []
+
+    async def look_first(key: str) -> api.Snapshot:
+        seen.append(desk.state.plate_full)
+        snapshot: api.Snapshot = await forget(key)
+        return snapshot
+
+    desk.printer.forget = look_first
+    async with desk.life():
+        await desk.print("one")
+        desk.printer.finish(api.JobState.COMPLETED)
+        await desk.forgotten("one")
+        await desk.plate.clear()
+    async with desk.life():
+        assert not desk.state.plate_full
+    assert seen == [True]
+
+
 async def test_killed_between_report_and_forget(desk: Desk) -> None:
     async with desk.life(shown=1000.0):
         await desk.print("one")
