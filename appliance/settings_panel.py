@@ -83,6 +83,9 @@ class PanelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     width: Annotated[int, Meta(ge=0, le=480)] = 0  # pixels of a graphic display; 0 = usual
     height: Annotated[int, Meta(ge=0, le=480)] = 0
     rotate: Annotated[int, Meta(ge=0, le=3)] = 0  # quarter turns of a graphic display
+    offset_x: Annotated[int, Meta(ge=0, le=320)] = 0  # where a TFT's glass begins in its memory
+    offset_y: Annotated[int, Meta(ge=0, le=320)] = 0
+    bgr: bool = False  # for a TFT that shows red as blue
     rom: Literal["A00", "A02"] = "A00"  # character set of an HD44780: Japanese or European
     refresh: Annotated[float, Meta(ge=0, le=3600)] = 60.0  # s; initialise anew, 0 = never
     menu_timeout: Seconds = 30.0  # after the last key the menu closes
@@ -213,6 +216,9 @@ def panel_problems(
         yield "panel.wiring", "An HD44780 is connected by i2c (PCF8574) or parallel."
     if panel.display.pixels and wiring is Wiring.PARALLEL:
         yield "panel.wiring", "A graphic display is connected by i2c or spi."
+    if not panel.display.coloured and (panel.bgr or panel.offset_x or panel.offset_y):
+        key = "bgr" if panel.bgr else "offset_x" if panel.offset_x else "offset_y"
+        yield f"panel.{key}", "Only an ST7735 or ST7789 has this."
     if panel.display.coloured and wiring is Wiring.I2C:
         yield "panel.wiring", "An ST7735 or ST7789 is connected by spi."
     if panel.i2c_address and panel.i2c_address < 0x03:

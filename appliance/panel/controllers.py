@@ -107,8 +107,9 @@ class TftMemory:
 
     _COST: Final = 128  # pixels worth writing to spare a window
 
-    def __init__(self) -> None:
+    def __init__(self, offset_x: int = 0, offset_y: int = 0) -> None:
         self._image: Image.Image | None = None
+        self._offset = (offset_x, offset_y)  # of the glass in the memory
 
     def forget(self) -> None:
         """See :class:`Memory`."""
@@ -117,9 +118,10 @@ class TftMemory:
     def writes(self, image: Image.Image) -> Iterator[Write]:
         """See :class:`Memory`."""
         shown, self._image = self._image, None
+        x, y = self._offset
         for left, top, right, bottom in joined(_changed(shown, image), self._COST):
-            columns = (_CASET, *_pair(left), *_pair(right - 1))
-            rows = (_RASET, *_pair(top), *_pair(bottom - 1))
+            columns = (_CASET, *_pair(x + left), *_pair(x + right - 1))
+            rows = (_RASET, *_pair(y + top), *_pair(y + bottom - 1))
             part = image.crop((left, top, right, bottom))
             yield Write((columns, rows, (_RAMWR,)), part.tobytes())
         self._image = image

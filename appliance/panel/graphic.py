@@ -255,7 +255,7 @@ class GraphicDisplay:
 
 def _memory(settings: PanelSettings) -> Memory:
     if settings.display.coloured:
-        return TftMemory()
+        return TftMemory(settings.offset_x, settings.offset_y)
     if settings.display is DisplayKind.SH1106:
         return Sh1106Memory()
     return Ssd1306Memory(_FIRST_COLUMN.get((settings.width, settings.height), 0))

@@ -14,6 +14,9 @@ from luma.core.error import DeviceDisplayModeError
 from appliance.panel.display import DisplayError
 from appliance.settings_panel import DisplayKind, PanelSettings
 
+_MADCTL = 0x36  # memory access control of a TFT
+_BGR = 0x08
+
 
 class Initialisation:
     """A bus on which a luma device is built: it keeps the commands instead of sending them."""
@@ -61,7 +64,15 @@ def recorded(settings: PanelSettings) -> Initialisation:
     initial.on, initial.off = device._const.DISPLAYON, device._const.DISPLAYOFF
     # luma keeps each device until the process ends, tables of every pixel with it.
     device.__dict__.clear()
+    if settings.bgr:
+        initial.commands = [_swapped(command) for command in initial.commands]
     return initial
+
+
+def _swapped(command: tuple[int, ...]) -> tuple[int, ...]:
+    """With the bit that lets the glass take blue for red, where this is its command."""
+    code, *arguments = command
+    return (code, *(value | _BGR for value in arguments)) if code == _MADCTL else command
 
 
 def _luma_class(kind: DisplayKind) -> Any:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from appliance.errors import ApplianceError
-from benchmarks import faults, memory, pause, streaming
+from benchmarks import faults, memory, panel, pause, streaming
 from benchmarks.table import Row, show
 
-PARTS = ("streaming", "faults", "memory", "pause")
+PARTS = ("streaming", "faults", "memory", "pause", "panel")
 
 
 def _options() -> argparse.Namespace:
@@ -27,6 +27,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--settle", type=float, default=10.0, help="seconds before memory")
     parser.add_argument("--window", type=float, default=60.0, help="idle seconds")
     parser.add_argument("--pauses", type=int, default=25)
+    parser.add_argument("--keys", type=int, default=40, help="pressed at the panel")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
@@ -45,6 +46,9 @@ async def _measure(part: str, options: argparse.Namespace) -> tuple[str, list[Ro
         case "memory":
             title = f"Both daemons, online and idle, no camera, {options.window:.0f} s"
             return title, await memory.run(options.settle, options.window)
+        case "panel":
+            title = "The front panel: a finger, and a print beside a display that never rests"
+            return title, await panel.run(options.keys, options.seconds, options.peer_python)
         case _:
             title = "From the cloud's pause to the last line leaving"
             return title, await pause.run(options.pauses)

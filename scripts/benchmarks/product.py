@@ -77,12 +77,21 @@ class Product:
 
 @asynccontextmanager
 async def product(
-    folder: Path, port: str, baud: int, *, url: str = "", daemons: tuple[str, ...] = ("printer",)
+    folder: Path,
+    port: str,
+    baud: int,
+    *,
+    url: str = "",
+    daemons: tuple[str, ...] = ("printer",),
+    further: str = "",
 ) -> AsyncIterator[Product]:
-    """The named daemons for as long as the block lasts; their logs lie in ``folder``."""
+    """The named daemons for as long as the block lasts; their logs lie in ``folder``.
+
+    ``further`` settings are appended.
+    """
     config = folder / "config.toml"
     address = url or "https://cloud.invalid"
-    config.write_text(CONFIG.format(url=address, port=port, baud=baud, folder=folder))
+    config.write_text((CONFIG + further).format(url=address, port=port, baud=baud, folder=folder))
     (folder / "run").mkdir(exist_ok=True)
     async with AsyncExitStack() as stack:
         pids = {}

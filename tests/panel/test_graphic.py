@@ -174,6 +174,31 @@ def test_refreshing_never_blanks_the_picture(kind: DisplayKind) -> None:
     assert panel.shown(panel.rendered(HOME))
 
 
+@pytest.mark.parametrize("kind", [DisplayKind.ST7735, DisplayKind.ST7789])
+def test_a_glass_with_red_and_blue_exchanged_is_set_right(kind: DisplayKind) -> None:
+    usual, swapped = Panel(display=kind), Panel(display=kind, bgr=True)
+    image = Image.new("RGB", usual.settings.size, (252, 0, 0))
+    for panel in (usual, swapped):
+        panel.display.draw(image)
+    assert usual.wires.picture().getpixel((5, 5)) == (252, 0, 0)
+    assert swapped.wires.picture().getpixel((5, 5)) == (0, 0, 252)  # as the wrong glass needs it
+
+
+def test_a_glass_that_begins_later_in_the_memory() -> None:
+    """What a smaller picture shows lies lower by the offset, in a memory of the usual size."""
+    panel = Panel(display=DisplayKind.ST7735, offset_y=24)
+    usual = Panel(display=DisplayKind.ST7735)
+    image = Image.new("RGB", panel.settings.size)
+    for one in (panel, usual):
+        one.display.draw(image)
+    image.paste((252, 252, 252), (10, 20, 30, 40))
+    for one in (panel, usual):
+        one.display.draw(image)
+    column = [panel.wires.picture().getpixel((15, y)) for y in range(24, 128)]
+    assert column[:104] == [usual.wires.picture().getpixel((15, y)) for y in range(104)]
+    assert column[20] == (252, 252, 252)
+
+
 def test_the_display_goes_on_only_with_a_picture() -> None:
     panel = Panel(display=DisplayKind.SSD1306)
     panel.display.refresh()
