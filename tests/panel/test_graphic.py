@@ -190,10 +190,10 @@ def test_a_glass_that_begins_later_in_the_memory() -> None:
     usual = Panel(display=DisplayKind.ST7735)
     image = Image.new("RGB", panel.settings.size)
     for one in (panel, usual):
-        one.display.draw(image)
+        one.display.draw(image.copy())
     image.paste((252, 252, 252), (10, 20, 30, 40))
     for one in (panel, usual):
-        one.display.draw(image)
+        one.display.draw(image.copy())
     column = [panel.wires.picture().getpixel((15, y)) for y in range(24, 128)]
     assert column[:104] == [usual.wires.picture().getpixel((15, y)) for y in range(104)]
     assert column[20] == (252, 252, 252)
