@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from appliance.camera.child import limited
 from appliance.camera.detect import choose
 from appliance.camera.driver import Scene
 from appliance.camera.process import WorkerProcess
 from appliance.config import CameraSettings, CameraSource
 from appliance.errors import CameraError
+from appliance.host.child import limited
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from appliance.camera import child, framing, jpeg
+from appliance.camera import framing, jpeg
 from appliance.camera.driver import Scene
 from appliance.camera.framing import Frame, FramingError, Kind
 from appliance.errors import CameraError
+from appliance.host import child
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class WorkerProcess:
         self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [
             asyncio.create_task(self._read_frames(), name="camera frames"),
-            asyncio.create_task(self._read_log(), name="camera log"),
+            asyncio.create_task(child.forward_log(process, log), name="camera log"),
         ]
 
     @classmethod
@@ -170,22 +171,3 @@ class WorkerProcess:
             self._ready.exception()  # mark as retrieved: nobody may be waiting
         if self._pending and not self._pending[1].done():
             self._pending[1].set_exception(error)
-
-    async def _read_log(self) -> None:
-        """Forward the worker's lines; libraries' own chatter only at debug level."""
-        stderr = self._process.stderr
-        assert stderr is not None
-        rest = b""
-        while data := await stderr.read(_READ_SIZE):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                _forward(line.decode(errors="replace"))
-            rest = rest[-_MAX_LINE:]
-
-
-def _forward(line: str) -> None:
-    level, _, text = line.rstrip()[:_MAX_LINE].partition(" ")
-    if text and level in ("INFO", "WARNING", "ERROR", "CRITICAL"):
-        log.log(logging.getLevelNamesMapping()[level], "%s", text)
-    elif line.strip():
-        log.debug("%s", line.rstrip()[:_MAX_LINE])

@@ -7,8 +7,8 @@ import contextlib
 import sys
 
 from appliance.camera import jpeg
-from appliance.camera.child import limited
 from appliance.errors import CameraError
+from appliance.host.child import limited
 
 NICE = 10
 TIME_LIMIT = 30.0  # seconds; a Pi Zero needs about two

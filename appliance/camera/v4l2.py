@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.camera import jpeg
-from appliance.camera.child import limited
 from appliance.camera.driver import Scene
 from appliance.config import CameraSettings
 from appliance.errors import CameraError
+from appliance.host.child import limited
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from appliance.errors import ApplianceError
 from appliance.panel.screen import Screen
@@ -46,3 +47,26 @@ class Wires(Protocol):
 
     def gpio(self) -> object:
         """A module with the functions of ``RPi.GPIO``. Raises DisplayError."""
+
+
+def answering(bus: Any, addresses: Iterable[int], but: int) -> list[int]:
+    """Those of the usual ``addresses`` on an I2C bus, ``but`` one, at which something answers."""
+    found = []
+    for address in addresses:
+        if address == but:
+            continue
+        try:
+            bus.read_byte(address)
+        except OSError:
+            continue
+        found.append(address)
+    return found
+
+
+def denied(group: str, error: Exception) -> DisplayError:
+    """What to do where the appliance's user may not use the bus or the pins."""
+    return DisplayError(
+        f"No permission for the display ({error}). Add the appliance's user to the group "
+        f"{group}, then restart it.",
+        short=f"No {group} permission",
+    )

@@ -18,7 +18,7 @@ from luma.core.interface.serial import i2c as LumaI2c
 from luma.core.interface.serial import spi as LumaSpi
 
 from appliance.panel.controllers import Memory, Sh1106Memory, Ssd1306Memory, TftMemory
-from appliance.panel.display import DisplayError, Wires
+from appliance.panel.display import DisplayError, Wires, answering, denied
 from appliance.panel.initialisation import Initialisation, recorded
 from appliance.panel.pixels import PixelRenderer
 from appliance.panel.screen import Screen
@@ -155,7 +155,7 @@ class GraphicDisplay:
         try:
             serial.command(_NOP)
         except LumaError as error:
-            raise self._not_found(_answering(bus, self._address)) from error
+            raise self._not_found(answering(bus, _ADDRESSES, self._address)) from error
         return serial
 
     def _open_spi(self) -> Any:
@@ -214,7 +214,7 @@ class GraphicDisplay:
             yield
         except Exception as error:  # driver boundary: lgpio's errors are plain exceptions
             if isinstance(error, OSError) and error.errno in _DENIED:
-                raise _denied("gpio", error) from error
+                raise denied("gpio", error) from error
             raise DisplayError(
                 f"The display's GPIO pins cannot be used ({error}). Check panel.spi_dc, "
                 "panel.spi_reset and panel.backlight.",
@@ -226,7 +226,7 @@ class GraphicDisplay:
         number = error.errno if isinstance(error, OSError) else None
         on_i2c = wiring_of(settings) is Wiring.I2C
         if number in _DENIED:
-            return _denied("i2c" if on_i2c else "spi", error)
+            return denied("i2c" if on_i2c else "spi", error)
         if not on_i2c:
             return DisplayError(
                 f"SPI bus {settings.spi_port}.{settings.spi_device} cannot be used ({error}). "
@@ -269,25 +269,3 @@ def _turned(image: Image.Image, quarters: int) -> Image.Image:
         return image
     way = module.Transpose
     return image.transpose((way.ROTATE_270, way.ROTATE_180, way.ROTATE_90)[quarters - 1])
-
-
-def _answering(bus: Any, but: int) -> list[int]:
-    """The other usual addresses at which something answers."""
-    found = []
-    for address in _ADDRESSES:
-        if address == but:
-            continue
-        try:
-            bus.read_byte(address)
-        except OSError:
-            continue
-        found.append(address)
-    return found
-
-
-def _denied(group: str, error: Exception) -> DisplayError:
-    return DisplayError(
-        f"No permission for the display ({error}). Add the appliance's user to the group "
-        f"{group}, then restart it.",
-        short=f"No {group} permission",
-    )

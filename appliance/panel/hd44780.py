@@ -22,7 +22,7 @@ from luma.lcd.const import hd44780 as codes
 
 from appliance.panel.cgram import Slots
 from appliance.panel.characters import CharacterFrame, render
-from appliance.panel.display import DisplayError, Wires
+from appliance.panel.display import DisplayError, Wires, answering, denied
 from appliance.panel.screen import Screen
 from appliance.settings_panel import NO_PIN, PARALLEL, PanelSettings, Wiring, wiring_of
 
@@ -123,7 +123,7 @@ class CharacterDisplay:
         except OSError as error:
             if error.errno not in _SILENT:
                 raise
-            raise self._not_found(_answering(bus, self._address)) from error
+            raise self._not_found(answering(bus, _OTHERS, self._address)) from error
 
     def _open_parallel(self) -> Any:
         gpio: Any = self._wires.gpio()
@@ -203,7 +203,7 @@ class CharacterDisplay:
         number = error.errno if isinstance(error, OSError) else None
         i2c = wiring_of(self._settings) is Wiring.I2C
         if number in _DENIED:
-            return _denied("i2c" if i2c else "gpio", error)
+            return denied("i2c" if i2c else "gpio", error)
         if not i2c:
             keys = ", ".join(f"panel.{name}" for name in PARALLEL)
             return DisplayError(
@@ -245,25 +245,3 @@ def changed_runs(shown: dict[int, int], wanted: dict[int, int]) -> Iterator[tupl
         last = address
     if last >= 0:
         yield start, [wanted[each] for each in range(start, last + 1)]
-
-
-def _answering(bus: Any, but: int) -> list[int]:
-    """The other usual addresses at which something answers."""
-    found = []
-    for address in _OTHERS:
-        if address == but:
-            continue
-        try:
-            bus.read_byte(address)
-        except OSError:
-            continue
-        found.append(address)
-    return found
-
-
-def _denied(group: str, error: Exception) -> DisplayError:
-    return DisplayError(
-        f"No permission for the display ({error}). Add the appliance's user to the group "
-        f"{group}, then restart it.",
-        short=f"No {group} permission",
-    )

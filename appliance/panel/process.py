@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from appliance.camera import child
+from appliance.host import child
 from appliance.panel.screen import Screen
 from appliance.panel.wire import DoorSeen, Hardware, Health, Show, Up
 from appliance.printer.api import Problem
@@ -30,7 +30,6 @@ LONGEST_PAUSE = 30.0
 GOOD_LIFE = 60.0  # seconds; after a life that long the next pause is the first again
 _PIPE_SIZE = 4096  # bytes that wait in the kernel: a worker that froze is noticed soon
 _READ_SIZE = 65536
-_MAX_LINE = 2000  # characters of a log line
 _AWAY = Problem(
     "Panel stopped",
     "The front panel's process does not run; it is started again. The log says why it ended.",
@@ -118,7 +117,7 @@ class PanelProcess:
         try:
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(process), name="panel screens")
-                logging_ = group.create_task(_read_log(process), name="panel log")
+                logging_ = group.create_task(child.forward_log(process, log), name="panel log")
                 await self._read(process)
                 await process.wait()
                 writing.cancel()
@@ -215,23 +214,3 @@ def _keep_small(transport: asyncio.WriteTransport) -> None:
             pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PIPE_SIZE)
         elif pipe is not None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-
-
-async def _read_log(process: asyncio.subprocess.Process) -> None:
-    """Forward the worker's lines; libraries' own chatter only at debug level."""
-    stderr = process.stderr
-    assert stderr is not None
-    rest = b""
-    while data := await stderr.read(_READ_SIZE):
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            _forward(line.decode(errors="replace"))
-        rest = rest[-_MAX_LINE:]
-
-
-def _forward(line: str) -> None:
-    level, _, text = line.rstrip()[:_MAX_LINE].partition(" ")
-    if text and level in ("INFO", "WARNING", "ERROR", "CRITICAL"):
-        log.log(logging.getLevelNamesMapping()[level], "%s", text)
-    elif line.strip():
-        log.debug("%s", line.rstrip()[:_MAX_LINE])

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from appliance.camera import child
 from appliance.errors import EncoderError
+from appliance.host import child
 from appliance.store import sync_folder
 from appliance.timelapse import pipeline
 from appliance.timelapse.frames import LIMIT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.camera import child
+from appliance.host import child
 
 
 def test_each_limit_is_a_prefix_that_replaces_itself() -> None:

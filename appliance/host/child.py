@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+_READ_SIZE = 65536
+_MAX_LINE = 2000  # characters of a log line
 
 
 def limited(
@@ -81,3 +85,26 @@ async def kill_group(process: asyncio.subprocess.Process, patience: float = 5.0)
     except TimeoutError:
         return False
     return True
+
+
+async def forward_log(process: asyncio.subprocess.Process, log: logging.Logger) -> None:
+    """Hand a worker's lines on stderr ("LEVEL text") to ``log``, until the pipe ends.
+
+    What libraries print by themselves comes at debug level.
+    """
+    stderr = process.stderr
+    assert stderr is not None
+    rest = b""
+    while data := await stderr.read(_READ_SIZE):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            _forward(line.decode(errors="replace"), log)
+        rest = rest[-_MAX_LINE:]
+
+
+def _forward(line: str, log: logging.Logger) -> None:
+    level, _, text = line.rstrip()[:_MAX_LINE].partition(" ")
+    if text and level in ("INFO", "WARNING", "ERROR", "CRITICAL"):
+        log.log(logging.getLevelNamesMapping()[level], "%s", text)
+    elif line.strip():
+        log.debug("%s", line.rstrip()[:_MAX_LINE])
