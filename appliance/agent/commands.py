@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.agent.custom import CustomCommands
-from appliance.agent.door import Door
+from appliance.agent.door import Door, DoorOpen
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.moves import Moves
 from appliance.agent.queue import Queue, refusal
@@ -71,6 +71,7 @@ class Commands:
         self._jobs = doers.jobs
         self._printer = doers.printer
         self._custom = doers.custom
+        self._door = doers.door
         self._moves = doers.moves
         self._queue = doers.queue
         self._send = send
@@ -81,7 +82,7 @@ class Commands:
             messages.Print: self._print,
             messages.Cancel: lambda _: self._jobs.cancel_any(),
             messages.Pause: lambda message: self._printer.pause(message.type),
-            messages.Resume: lambda _: doers.door.resume(),
+            messages.Resume: lambda _: self._door.resume(),
             messages.ConnectPrinter: lambda _: self._printer.connect(),
             messages.Temperature: lambda message: self._printer.set_temperature(message.targets),
             messages.Command: self._command,
@@ -155,7 +156,12 @@ class Commands:
         self._state.see_notice(refusal(message).long)
 
     async def _jog(self, message: messages.JogPrinter) -> None:
-        """Field notes; without axes ``home`` means all of them."""
+        """Field notes; without axes ``home`` means all of them.
+
+        Not with an open door: hands may be inside, and nobody at the cloud sees them.
+        """
+        if self._door.is_open:
+            raise DoorOpen("The door is open. Close it, then move the printer.")
         wish = message.jog_printer
         match wish.command:
             case messages.JogKind.JOG:

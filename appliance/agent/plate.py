@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.agent.queue import QueueEmpty
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError, StorageError
 from appliance.polar.codes import door_open, running_job
@@ -132,6 +133,8 @@ class Plate:
     async def _ask(self) -> None:
         try:
             await self._print_next()
+        except QueueEmpty:
+            log.info("no job waits to be printed next")
         except ApplianceError as error:
             log.warning("the next print: %s", error.long)
             self._state.see_notice(error.long)

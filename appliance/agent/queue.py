@@ -79,6 +79,12 @@ class Client(Protocol):
         """Send a question and wait for its answer. Raises CloudError."""
 
 
+class QueueEmpty(CloudError):
+    """The cloud has no job that could be printed next."""
+
+    default_short = "No job is ready"
+
+
 class SerialNumber(Protocol):
     """Gives the serial number of the present identity."""
 
@@ -91,6 +97,8 @@ def refusal(message: messages.SendNextPrintResponse, job_id: str | None = None) 
     word = message.message
     if word == "NO_QUEUED_JOBS" and job_id is not None:
         return CloudError(JOB_GONE[0], short=JOB_GONE[1])
+    if word == "NO_QUEUED_JOBS":
+        return QueueEmpty(NEXT_PRINT_TEXT[word][0])
     long, short = NEXT_PRINT_TEXT.get(
         word, (f"The Polar Cloud sends no print ({clipped(word)}).", "No print comes")
     )

@@ -353,6 +353,16 @@ async def test_a_move_that_is_refused_is_said(desk: Desk) -> None:
     assert "how much filament" in desk.state.notice
 
 
+async def test_nothing_is_moved_from_afar_behind_an_open_door(desk: Desk) -> None:
+    desk.state.see_door(0)
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "home"}}))
+    assert desk.moves.asked == []
+    assert desk.state.notice == "The door is open. Close it, then move the printer."
+    desk.state.see_door(1)
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "home"}}))
+    assert desk.moves.asked
+
+
 async def test_who_asked_for_a_print_hears_of_it(desk: Desk) -> None:
     await desk.do(messages.Print(job_id="P3D1-1"), messages.Print(job_id="P3D1-2"))
     assert desk.queue.told == [("came", "P3D1-1"), ("refused", "P3D1-2")]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from appliance.agent.plate import REMEMBERED, Plate, PlateRecord, lies_on_plate
+from appliance.agent.queue import QueueEmpty
 from appliance.agent.state import AgentState
 from appliance.errors import CloudError, StorageError
 from appliance.polar.job import CloudJob, Phase
@@ -228,6 +229,17 @@ async def test_it_is_not_asked_for_unless_the_settings_say_so(table: Table) -> N
     await plate.clear()
     await turns()
     assert table.asked == 0
+
+
+async def test_an_empty_queue_is_no_news(table: Table) -> None:
+    plate = table.build(print_next=True)
+    table.error = QueueEmpty("There is no job in the queue that is ready to print.")
+    table.state.see_online(True)
+    await table.show(printed())
+    await plate.clear()
+    await turns()
+    assert table.asked == 1
+    assert table.state.notice == "The build plate is clear."
 
 
 async def test_clearing_a_clear_plate_asks_for_nothing(table: Table) -> None:
