@@ -1,5 +1,12 @@
 """``python -m appliance`` is ``polar-appliance``."""
 
-from appliance.cli import main
+import sys
 
-main()
+from appliance import daemon
+
+if (asked := daemon.asked(sys.argv[1:])) is not None:
+    daemon.main(asked)
+else:
+    from appliance.cli import main
+
+    main()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from appliance import __version__, config
+from appliance import __version__, config, daemon
 from appliance.errors import ApplianceError
 from appliance.settings_panel import DisplayKind
 
@@ -70,34 +70,18 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def _leave_out_openssl() -> None:
-    """Keep this process from loading OpenSSL and the list of authorities: some 8 MB.
-
-    The standard library and aiohttp do without; hashes come from Python's own modules.
-    """
-    for name in ("ssl", "_hashlib"):
-        sys.modules[name] = None  # type: ignore[assignment]  # the documented way to block it
-
-
 @cli.command()
 @click.pass_obj
 def printer(options: Options) -> None:
     """Run the printer daemon: it owns the serial port and the running print."""
-    _leave_out_openssl()  # it speaks to the port and to a Unix socket alone
-    from appliance.printer.main import run  # noqa: PLC0415
-
-    _log(options)
-    _run(run(options.settings()))
+    daemon.start(daemon.Asked("printer", options.file, options.verbose))
 
 
 @cli.command()
 @click.pass_obj
 def agent(options: Options) -> None:
-    """Run the agent: cloud, camera, time-lapse."""
-    from appliance.agent.main import run  # noqa: PLC0415
-
-    _log(options)
-    _run(run(options.settings()))
+    """Run the agent: cloud, camera, time-lapse, front panel."""
+    daemon.start(daemon.Asked("agent", options.file, options.verbose))
 
 
 @cli.command()

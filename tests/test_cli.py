@@ -72,7 +72,7 @@ def call(*arguments: str | Path) -> Said:
 @pytest.fixture(autouse=True)
 def whole_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the printer daemon keeps out of its process, the tests in this one need."""
-    monkeypatch.setattr("appliance.cli._leave_out_openssl", lambda: None)
+    monkeypatch.setattr("appliance.daemon._leave_out_openssl", lambda: None)
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""Starts a daemon with nothing beside it in memory: the command line's library stays out.
+
+``python -m appliance [--config FILE] [--verbose] printer|agent`` is how ``up`` and systemd
+start the daemons; on a board with 512 MB the difference of some megabytes counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import config
+from appliance.errors import ApplianceError
+
+DAEMONS = ("printer", "agent")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A daemon that was asked for on the command line."""
+
+    name: str
+    file: Path | None = None
+    verbose: bool = False
+
+
+def asked(arguments: Sequence[str]) -> Asked | None:
+    """The daemon that ``arguments`` ask for; None for everything else."""
+    rest, file, verbose = list(arguments), None, False
+    while rest and rest[0].startswith("--"):
+        option = rest.pop(0)
+        if option == "--verbose":
+            verbose = True
+        elif option == "--config" and rest:
+            file = Path(rest.pop(0))
+        else:
+            return None
+    return Asked(rest[0], file, verbose) if len(rest) == 1 and rest[0] in DAEMONS else None
+
+
+def start(daemon: Asked) -> None:
+    """Run it until it is told to end. Raises ApplianceError before it has begun."""
+    if daemon.name == "printer":
+        _leave_out_openssl()  # it speaks to the port and to a Unix socket alone
+        from appliance.printer.main import run  # noqa: PLC0415 - one of two
+    else:
+        from appliance.agent.main import run  # noqa: PLC0415
+    # asyncio would load OpenSSL, had it come first.
+    import asyncio  # noqa: PLC0415
+    import logging  # noqa: PLC0415
+
+    from appliance.host.systemd import set_up_logging  # noqa: PLC0415
+
+    set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO)
+    asyncio.run(run(config.load(daemon.file).settings))
+
+
+def main(daemon: Asked) -> None:
+    """Run it as this process; an error of ours ends it with its long text and code 1."""
+    try:
+        start(daemon)
+    except ApplianceError as error:
+        sys.exit(f"Error: {error.long}")
+
+
+def _leave_out_openssl() -> None:
+    """Keep this process from loading OpenSSL and the list of authorities: some 8 MB.
+
+    The standard library and aiohttp do without; hashes come from Python's own modules.
+    """
+    for name in ("ssl", "_hashlib"):
+        sys.modules[name] = None  # type: ignore[assignment]  # the documented way to block it

@@ -1,0 +1,69 @@
+"""How a daemon is asked for, and that nothing is loaded that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appliance.daemon import Asked, asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["agent"], Asked("agent")),
+        (["--config", "a b.toml", "printer"], Asked("printer", Path("a b.toml"))),
+        (["--verbose", "--config", "c", "agent"], Asked("agent", Path("c"), True)),
+        ([], None),
+        (["--config", "agent"], None),
+        (["--config"], None),
+        (["--help"], None),
+        (["agent", "--help"], None),
+        (["status"], None),
+        (["--config", "c", "status"], None),
+    ],
+)
+def test_what_is_asked_for(arguments: list[str], wanted: Asked | None) -> None:
+    assert asked(arguments) == wanted
+
+
+@pytest.mark.parametrize("name", ["printer", "agent"])
+def test_a_wrong_setting_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text("[panel]\ndisplay = 'paper'\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "appliance", "--config", str(file), name],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"Error: {file}: panel.display: Expected one of")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "foreign"),
+    [
+        ("printer", "click PIL luma gpiozero segno smbus2 ssl _hashlib socketio cryptography"),
+        ("agent", "click PIL luma gpiozero segno smbus2"),
+    ],
+)
+def test_what_a_daemon_does_not_load(name: str, foreign: str) -> None:
+    code = f"""
+import sys
+from appliance import config, daemon
+config.load = lambda file: asyncio_is_not_started()
+try:
+    daemon.start(daemon.Asked({name!r}))
+except NameError:
+    pass
+print(*[name for name in {foreign.split()!r} if sys.modules.get(name) is not None])
+"""
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.strip() == ""
