@@ -1,0 +1,69 @@
+"""The one table's rows: which address does what, and what a request must bring for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+import msgspec
+from aiohttp import web
+
+from appliance.web.html import Html, PageContext
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PAGE = web.RequestKey("page", PageContext)
+
+
+class Need(Enum):
+    """What a request must bring. The server checks it before the handler is called."""
+
+    OPEN = "open"  # nothing: style sheet, captive probes, the code page
+    SETUP = "setup"  # our own hotspot on first boot, or a session
+    SESSION = "session"  # a cookie given for a confirmed code or the password
+    API_KEY = "api-key"  # the header X-Api-Key of a slicer, or a session
+    FEED = "feed"  # ?key= of the address that the cloud was told (camUrl), or a session
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One address. ``path`` is written as aiohttp does: ``/files/{name}``; GET answers HEAD too.
+
+    ``streams``: the handler reads a large body itself and bounds it; its CSRF token comes in
+    the header X-CSRF or as ``?csrf=``. All other bodies are limited to BODY_LIMIT and read
+    before the handler is called. ``quiet``: a page asks it by itself, so it does not count as
+    use of the setup mode.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Need
+    streams: bool = False
+    quiet: bool = False
+
+
+def page_context(request: web.Request) -> PageContext:
+    """What a page needs to know of its request. Every handler may ask it."""
+    return request[_PAGE]
+
+
+def give_context(request: web.Request, context: PageContext) -> None:
+    """The server's part of :func:`page_context`."""
+    request[_PAGE] = context
+
+
+def show(page: Html, status: int = 200) -> web.Response:
+    """The answer with a page."""
+    return web.Response(text=page, status=status, content_type="text/html", charset="utf-8")
+
+
+def json(value: object, status: int = 200) -> web.Response:
+    """The answer with a msgspec struct or plain values as JSON."""
+    return web.Response(
+        body=msgspec.json.encode(value), status=status, content_type="application/json"
+    )
+
+
+def see_other(to: str) -> web.Response:
+    """Go on to another address of ours after a form (303), so that reloading sends nothing."""
+    return web.Response(status=303, headers={"Location": to})
