@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from appliance.host.network_api import NetworkState
 from appliance.polar.codes import StatusInputs, waiting_for_door
 from appliance.polar.job import CloudJob
 from appliance.printer.api import Problem, Snapshot
@@ -29,6 +30,7 @@ class AgentState:
         self.plate_full = False  # a print lies on the build plate until a person clears it
         self.updating = False
         self.problem: Problem | None = None  # in front on the panel until it is dismissed
+        self.network = NetworkState()  # as network_watch.py last saw it
 
     def inputs(self) -> StatusInputs:
         """All that the status depends on, at this moment."""
@@ -93,6 +95,11 @@ class AgentState:
     def see_updating(self, updating: bool) -> None:
         """An update of the appliance began or ended."""
         self.updating = updating
+        self.revision.bump()
+
+    def see_network(self, network: NetworkState) -> None:
+        """The network is so."""
+        self.network = network
         self.revision.bump()
 
     def see_problem(self, problem: Problem | None) -> None:
