@@ -17,7 +17,7 @@ UNSAFE_SCHEME = "refused:"  # what stands in place of javascript: and its like
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _ADDRESSES = frozenset({"href", "src", "action", "formaction"})
-_RELATIVE = re.compile(r"(?:https?://|mailto:|[/?#]|\.{0,2}/|[A-Za-z0-9_.-]+(?:[/?#]|\Z))")
+_RELATIVE = re.compile(r"(?:https?://|mailto:|[/?#]|\.{0,2}/|[A-Za-z0-9_.-]*(?:[/?#]|\Z))")
 
 
 class Html(str):
@@ -58,7 +58,7 @@ def _pieces(content: Iterable[Content]) -> Iterable[str]:
             yield from _pieces(item)
 
 
-def tag(name: str, *content: Content, **attributes: Attribute) -> Html:
+def tag(name: str, /, *content: Content, **attributes: Attribute) -> Html:
     """One element. ``class_`` is class, ``aria_label`` is aria-label; True is a bare attribute.
 
     None and False leave an attribute out. Addresses with a scheme other than http, https and

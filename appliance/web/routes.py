@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from enum import Enum
 
 import msgspec
 from aiohttp import web
 
 from appliance.web.html import Html, PageContext
+from appliance.web.need import Need
+
+__all__ = ["Handler", "Need", "Route", "json", "page_context", "see_other", "show"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PAGE = web.RequestKey("page", PageContext)
-
-
-class Need(Enum):
-    """What a request must bring. The server checks it before the handler is called."""
-
-    OPEN = "open"  # nothing: style sheet, captive probes, the code page
-    SETUP = "setup"  # our own hotspot on first boot, or a session
-    SESSION = "session"  # a cookie given for a confirmed code or the password
-    API_KEY = "api-key"  # the header X-Api-Key of a slicer, or a session
-    FEED = "feed"  # ?key= of the address that the cloud was told (camUrl), or a session
 
 
 class Route(msgspec.Struct, frozen=True):
