@@ -119,10 +119,8 @@ class Radio:
         if self._failed_at is not None and not self._explained:
             # Also from a Wi-Fi that was joined but leads nowhere: the person waits here.
             return self._over_hotspot or now - self._failed_at >= REJOIN
-        if network.link is Link.WIFI:
-            return False
-        if situation.setup_mode:
-            return True
+        if network.link is Link.WIFI or situation.setup_mode:
+            return network.link is not Link.WIFI
         if not network.known:
             return not self._settling(now)
         if self._failed_at is None and now - _since(self._gone_at, now) < self._patience:
