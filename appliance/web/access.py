@@ -87,7 +87,8 @@ class Access:
     """Decides; keeps sessions in ``store``. ``now`` is monotonic, ``today`` Unix seconds.
 
     ``show_code`` is told the code that the panel must show, '' for none. ``password`` is a
-    hash (passwords.py) or ''. ``panel``: it has a display and an OK.
+    hash (passwords.py) or ''. ``panel``: it has a display and an OK. ``api_key`` is one that the
+    settings fix; else one is made once and kept.
     """
 
     def __init__(
@@ -97,12 +98,14 @@ class Access:
         *,
         panel: bool,
         password: str = "",
+        api_key: str = "",
         show_code: Callable[[str], None] = lambda _code: None,
         clock: Clock | None = None,
     ) -> None:
         self.look = look
         self._panel = panel
         self._password = password
+        self._fixed_api_key = api_key
         self._clock = clock or Clock()
         self._sessions = Sessions(store, self._clock.today, self._clock.random)
         self._codes = Codes(show_code, self._clock.random)
@@ -141,7 +144,7 @@ class Access:
             case Need.SETUP:
                 return self.known(caller) or self.by_hotspot(caller)
             case Need.API_KEY:
-                return _same(caller.api_key, self._sessions.api_key) or self.known(caller)
+                return _same(caller.api_key, self.api_key) or self.known(caller)
             case Need.FEED:
                 return _same(caller.feed_key, self._sessions.feed_key) or self.known(caller)
 
@@ -261,7 +264,7 @@ class Access:
     @property
     def api_key(self) -> str:
         """For slicers; shown on the settings page alone."""
-        return self._sessions.api_key
+        return self._fixed_api_key or self._sessions.api_key
 
     def renew_api_key(self) -> str:
         """Another key for slicers."""

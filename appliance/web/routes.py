@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -13,6 +14,8 @@ from appliance.web.need import Need
 __all__ = ["Handler", "Need", "Route", "json", "page_context", "see_other", "show"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+FLASH_COOKIE = "flash"
 
 _PAGE = web.RequestKey("page", PageContext)
 
@@ -56,6 +59,14 @@ def json(value: object, status: int = 200) -> web.Response:
     )
 
 
-def see_other(to: str) -> web.Response:
-    """Go on to another address of ours after a form (303), so that reloading sends nothing."""
-    return web.Response(status=303, headers={"Location": to})
+def see_other(to: str, flash: str = "") -> web.Response:
+    """Go on to another address of ours after a form (303), so that reloading sends nothing.
+
+    ``flash`` is a sentence that the next page shows once; no secrets.
+    """
+    response = web.Response(status=303, headers={"Location": to})
+    if flash:
+        response.set_cookie(
+            FLASH_COOKIE, quote(flash), max_age=60, httponly=True, samesite="Strict", path="/"
+        )
+    return response
