@@ -220,13 +220,16 @@ def load(
     return Config(layers.settings, layers.origins, tuple(layers.problems))
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], Settings]:
-    """What stands in one file alone, and the settings that it makes of the defaults.
+def read_file(path: Path, *, device: bool = False) -> dict[str, Any]:
+    """What stands in one file (``device``: in the device's own), each value of its type.
 
     Raises ConfigError naming the file, the key and what was expected.
     """
     layer = _read(path)
-    return layer, _checked(layer, str(path))
+    _typed(layer, str(path))
+    if device and "paths" in layer:
+        raise ConfigError(f"{path}: paths: This file cannot say where it lies itself.")
+    return layer
 
 
 def check(layer: Mapping[str, Any], origin: str, lower: Settings | None = None) -> Settings:
@@ -252,10 +255,7 @@ class _Layers:
 
     def add(self, path: Path, *, device: bool = False) -> None:
         """Lay the file over what there is."""
-        layer = _read(path)
-        _typed(layer, str(path))
-        if device and "paths" in layer:
-            raise ConfigError(f"{path}: paths: This file cannot say where it lies itself.")
+        layer = read_file(path, device=device)
         tree = copy.deepcopy(self._tree)
         merge(tree, layer)
         self.settings = _checked(tree, str(path))
