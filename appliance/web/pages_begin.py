@@ -110,5 +110,4 @@ def _password(shown: Shown, fields: Fields) -> Html | None:
         if known
         else "There is no panel to confirm a visitor on, so a password lets you in later.",
         autocomplete="new-password",
-        maxlength=128,
     )

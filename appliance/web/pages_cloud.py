@@ -54,7 +54,6 @@ def _form(shown: Shown) -> Html:
             autocomplete="email",
             autocapitalize="none",
             spellcheck="false",
-            maxlength=254,
             required=True,
         ),
         fields.secret(
@@ -63,7 +62,6 @@ def _form(shown: Shown) -> Html:
             hint="4 to 16 digits; not your password.",
             inputmode="numeric",
             autocomplete="off",
-            maxlength=64,
             required=True,
         ),
         actions(html.button("Register", class_="primary")),

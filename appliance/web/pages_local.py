@@ -13,7 +13,7 @@ from appliance.setup.api import Step
 from appliance.web import html
 from appliance.web.html import Attribute, Content, Html, PageContext, tag
 from appliance.web.icons import icon
-from appliance.web.pages_parts import NAMES, address_of, tag_of
+from appliance.web.pages_parts import NAMES, tag_of
 from appliance.web.uploads import KEPT, Stored
 from appliance.web.words import Words, pause_in_words
 
@@ -103,11 +103,14 @@ def parts(shown: Shown) -> dict[str, tuple[str, str]]:
 
 def settings(context: PageContext, api_key: str, address: str) -> Html:
     """Links to every step, the slicers' key, logs, and restarting."""
-    links = [
-        tag("li", tag("a", icon(_icon(step)), NAMES[step], href=address_of(step)))
+    rows = [
+        tag("li", html.button([icon(step.value), NAMES[step]], name="step", value=step.value))
         for step in SETTINGS
     ]
-    steps = _card(tag("h2", "Set up again"), tag("ul", links, class_="links"))
+    steps = _card(
+        tag("h2", "Set up"),
+        html.form(context, "/setup/open", tag("ul", rows, class_="links")),
+    )
     return _frame(
         "Settings",
         "/settings",
@@ -338,10 +341,6 @@ def _slicers(api_key: str, address: str) -> Html:
         ),
         tag("p", class_="note", id="copied", role="status"),
     )  # fmt: skip
-
-
-def _icon(step: Step) -> str:
-    return {Step.CLOUD: "cloud"}.get(step, str(step.value))
 
 
 def _ask(name: str, label: str, class_: str = "button") -> Html:

@@ -8,6 +8,7 @@ from appliance.web import html
 from appliance.web.html import Html, tag
 from appliance.web.icons import bars, icon
 from appliance.web.pages_parts import (
+    OTHER,
     Fields,
     Shown,
     actions,
@@ -20,7 +21,6 @@ from appliance.web.pages_parts import (
     part,
 )
 
-OTHER = "other"  # value of the choice "another network"
 _REFUSED = {
     Security.ENTERPRISE: "Asks for a user name (enterprise): it cannot be used here.",
     Security.OLD: "Protected with WEP, which is broken: it cannot be used here.",
@@ -150,7 +150,7 @@ def _joining(shown: Shown) -> Html:
 
 
 def _form(shown: Shown) -> Html:
-    fields = Fields(shown, "country", "ssid", "other", "password")
+    fields = Fields(shown, "country", "ssid", "ssid_text", "password")
     countries = [("", "Choose …"), *shown.values.countries]
     known = shown.view.record.answers.country
     country = fields.select(
@@ -167,7 +167,6 @@ def _form(shown: Shown) -> Html:
         "Password of the Wi-Fi",
         hint="Leave it empty for an open Wi-Fi.",
         autocomplete="off",
-        maxlength=64,
     )
     join = html.button("Join", class_="primary", aria_describedby="before")
     return html.text(
@@ -205,13 +204,13 @@ def _list(shown: Shown, fields: Fields) -> Html:
                 tag(
                     "div",
                     fields.text(
-                        "other",
+                        "ssid_text",
                         "Its name",
+                        _typed(shown),
                         hint="For a Wi-Fi that hides its name.",
                         autocomplete="off",
                         autocapitalize="none",
                         spellcheck="false",
-                        maxlength=32,
                     ),
                     class_="more",
                 ),
@@ -266,7 +265,18 @@ def _radio(key: str, value: str, *, chosen: bool, off: bool = False) -> Html:
 
 
 def _chosen(shown: Shown) -> str:
-    return shown.value("ssid", shown.view.record.answers.ssid.hex())
+    """The value of the Wi-Fi that is ticked at first; '' for none."""
+    last = shown.view.record.answers.ssid
+    unseen = last and all(point.ssid != last for point in shown.view.networks)
+    if shown.error("ssid_text"):
+        return OTHER
+    return shown.value("ssid", OTHER if unseen else last.hex())
+
+
+def _typed(shown: Shown) -> str:
+    """The name of the last Wi-Fi, where it is not in the list and can be typed."""
+    text = shown.view.record.answers.ssid.decode("utf-8", "replace")
+    return text if _chosen(shown) == OTHER and text.isprintable() else ""
 
 
 def ssid_text(ssid: bytes) -> str:
@@ -275,4 +285,4 @@ def ssid_text(ssid: bytes) -> str:
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
 
 
-__all__ = ["OTHER", "found", "network", "ssid_text", "warning"]
+__all__ = ["found", "network", "ssid_text", "warning"]

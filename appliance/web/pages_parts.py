@@ -23,6 +23,20 @@ NAMES: Final[Mapping[Step, str]] = {
     Step.CLOUD: "Cloud",
     Step.DONE: "Done",
 }
+FIELDS: Final[Mapping[Step, frozenset[str]]] = {
+    Step.NETWORK: frozenset({"country", "ssid", "ssid_text", "password"}),
+    Step.TIME: frozenset({"time_zone"}),
+    Step.PRINTER: frozenset(
+        {"clear", "printer_make", "size_x", "size_y", "size_z", "port", "baud"}
+    ),
+    Step.CAMERA: frozenset({"transform", "focus"}),
+    Step.PANEL: frozenset({"display"}),
+    Step.CLOUD: frozenset({"email", "pin"}),
+    Step.DONE: frozenset({"password"}),
+}
+"""The names of each page's inputs: what is wrong with another stands above the page."""
+
+OTHER: Final = "other"  # value of `ssid` for a network that is not in the list
 NO_JS_REFRESH: Final = 3  # seconds after which a browser without JavaScript looks again
 
 
@@ -34,6 +48,7 @@ class Values(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[str, ...] = ()  # serial ports that may be a printer's
     port: str = "auto"
     baud: str = "auto"
+    bauds: tuple[str, ...] = ()  # those that can be chosen
     size: tuple[float, float, float] = (220.0, 220.0, 250.0)  # build volume, mm
     transform: int = 0  # of the pictures as the camera gives them now (section 3.6)
     focus: float | None = None  # dioptres; None: this camera's lens cannot be moved
@@ -49,7 +64,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     view: SetupView
     values: Values
     context: PageContext
-    errors: Mapping[str, str] = {}  # a sentence by field, of a form that was just sent
+    errors: Mapping[str, str] = {}  # a sentence by field, "" for one that is none's fault
     entered: Mapping[str, str] = {}  # what that form held; secrets are not shown again
     pressed: frozenset[str] = frozenset()  # keys of the panel's step
     transform: int | None = None  # what the camera's page is turned to, not kept yet
@@ -139,11 +154,11 @@ def _head(shown: Shown, step: Step) -> Html:
 
 def _banners(shown: Shown, step: Step) -> Html:
     """What went wrong and has no field on this page."""
-    errand = waits_for(shown.view, step)
-    failed = errand.text if errand.progress is Progress.FAILED else ""
-    texts = [shown.errors.get("", ""), shown.view.record.problem, "" if errand.field else failed]
-    at_field = {*shown.errors.values()} - {shown.errors.get("", "")}
-    unique = dict.fromkeys(text for text in texts if text and text not in at_field)
+    names = FIELDS.get(step, frozenset())
+    at_field = {text for name, text in shown.errors.items() if name in names}
+    others = [text for name, text in shown.errors.items() if name not in names]
+    texts = dict.fromkeys([*others, shown.view.record.problem])
+    unique = [text for text in texts if text and text not in at_field]
     return html.text(
         tag("p", shown.context.flash, class_="banner", role="status")
         if shown.context.flash

@@ -17,7 +17,6 @@ from appliance.web.pages_parts import (
     part,
 )
 
-BAUDS = ("auto", "250000", "115200", "500000", "1000000", "230400", "57600", "38400", "19200")
 CLEAR = "clear"  # the box that says that nothing is in the way
 
 _LINK = {
@@ -157,7 +156,7 @@ def _connection(shown: Shown, fields: Fields) -> Html:
             "Speed",
             [
                 (baud, "Found by itself" if baud == "auto" else f"{baud} baud")
-                for baud in dict.fromkeys((*BAUDS, values.baud))
+                for baud in dict.fromkeys(("auto", values.baud, *values.bauds))
             ],
             values.baud,
         ),
@@ -165,4 +164,4 @@ def _connection(shown: Shown, fields: Fields) -> Html:
     )
 
 
-__all__ = ["BAUDS", "CLEAR", "found", "printer"]
+__all__ = ["CLEAR", "found", "printer"]

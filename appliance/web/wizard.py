@@ -27,7 +27,7 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError
 from appliance.setup.api import Progress, SetupDesk, SetupView, Step
-from appliance.web.pages_parts import Shown, Values, address_of, waits_for
+from appliance.web.pages_parts import OTHER, Shown, Values, address_of, waits_for
 from appliance.web.routes import Need, Route, json, page_context, see_other, show
 
 log = logging.getLogger(__name__)
@@ -98,11 +98,12 @@ class Wizard:
         # Nobody's memory holds the pages' markup while no page is open.
         from appliance.web.pages import PAGES  # noqa: PLC0415
 
+        view = self._desk.view()
         shown = Shown(
-            view=self._desk.view(),
+            view=view,
             values=await self._values(),
             context=page_context(request),
-            errors=errors or {},
+            errors=errors or _failure(view, step),
             entered=_harmless(entered or {}),
             pressed=await self._pressed(step),
             transform=_transform(request.query.get("transform", "")),
@@ -153,7 +154,7 @@ class Wizard:
             if not view.active or step not in view.steps or _begun(view, step):
                 return see_other(_place(view))
             try:
-                wrong = await self._desk.submit(step, fields)
+                wrong = await self._desk.submit(step, _for_desk(fields))
             except ApplianceError as error:
                 wrong = {"": error.long}
         if wrong:
@@ -220,6 +221,12 @@ def _may_see(view: SetupView, step: Step) -> bool:
     return view.steps.index(step) <= view.steps.index(view.record.step)
 
 
+def _failure(view: SetupView, step: Step) -> dict[str, str]:
+    """What was begun from this page and failed, at the field that is wrong."""
+    errand = waits_for(view, step)
+    return {errand.field: errand.text} if errand.progress is Progress.FAILED else {}
+
+
 def _begun(view: SetupView, step: Step) -> bool:
     """What this form would begin runs already: it was sent twice."""
     return waits_for(view, step).progress is Progress.RUNNING
@@ -228,6 +235,14 @@ def _begun(view: SetupView, step: Step) -> bool:
 async def _fields(request: web.Request) -> dict[str, str]:
     form = await request.post()
     return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _for_desk(fields: Mapping[str, str]) -> dict[str, str]:
+    """The choice "another network" is a box to the desk: a name that is typed."""
+    asked = {name: text for name, text in fields.items() if name != "csrf"}
+    if asked.get("ssid") == OTHER:
+        asked |= {"ssid": "", "hidden": "on"}
+    return asked
 
 
 def _harmless(fields: Mapping[str, str]) -> dict[str, str]:
