@@ -71,9 +71,6 @@ class Codes:
         answer = self.see(owner, origin, now)
         if answer.asking is not Asking.GONE:
             return answer
-        wait = self._limits.wait(origin, now)
-        if wait > 0:
-            return Answer(Asking.WAIT, seconds=wait)
         self._limits.take(origin, now)
         self._pending = _Pending(self._draw(), owner, origin, now + CODE_TIME)
         self._show(self._pending.code)
@@ -87,7 +84,8 @@ class Codes:
             refused_owner, refused_origin, until = self._refused
             if now < until and (owner == refused_owner or origin == refused_origin):
                 return Answer(Asking.REFUSED, seconds=until - now)
-            return Answer(Asking.GONE)
+            wait = self._limits.wait(origin, now)
+            return Answer(Asking.WAIT, seconds=wait) if wait > 0 else Answer(Asking.GONE)
         left = pending.until - now
         if pending.owner != owner:
             return Answer(Asking.BUSY, seconds=left)

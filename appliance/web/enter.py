@@ -187,7 +187,8 @@ def _code(answer: Answer, to: str, place: str) -> list[Html]:
     wait = in_words(answer.seconds)
     match answer.asking:
         case Asking.SHOWN:
-            digits = tag("p", answer.code, class_="code", aria_label=" ".join(answer.code))
+            spoken = tag("span", " ".join(answer.code), class_="sr")
+            digits = tag("p", tag("span", answer.code, aria_hidden="true"), spoken, class_="code")
             return [
                 tag("p", f"The same number stands {place} now:"),
                 digits,

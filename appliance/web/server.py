@@ -181,6 +181,13 @@ class WebServer:
         """Count the connection as begun; every error becomes a page or JSON with a sentence."""
         if self._connections is not None:
             self._connections.begun(request.protocol)
+        response = await self._answer(request, handler)
+        made = request.get(_MADE)
+        if made and response.content_type == "text/html" and not response.prepared:
+            give_cookie(response, VISITOR_COOKIE, made)
+        return response
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except web.HTTPException as error:
@@ -327,12 +334,10 @@ async def _read_body(request: web.Request) -> None:
         raise web.HTTPBadRequest from None
 
 
-async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
     for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
-    made = request.get(_MADE)
-    if made and response.content_type == "text/html":
-        give_cookie(response, VISITOR_COOKIE, made)
+    response.headers["Server"] = "Polar Appliance"
 
 
 def _in_words(error: OSError, port: int) -> str:
