@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRUE = "true"
-CARRIED_OUT = "Done."
 
-Deed = Callable[[web.Request], Awaitable[str]]
-"""Carries a form out; returns where to go on, or '' for a page that says it is done."""
+Deed = Callable[[web.Request], Awaitable[web.Response]]
+"""Carries a form out, and answers."""
 
 
 class LocalPage:
@@ -40,6 +39,7 @@ class LocalPage:
         logs: Logs,
         keys: Keys,
         max_upload: int,
+        setup_open: Callable[[], bool],
     ) -> None:
         self._deeds = deeds
         self._uploads = uploads
@@ -47,6 +47,7 @@ class LocalPage:
         self._logs = logs
         self._keys = keys
         self._max_upload = max_upload
+        self._setup_open = setup_open
 
     def routes(self) -> list[Route]:
         """Everything but the picture needs a session."""
@@ -62,7 +63,7 @@ class LocalPage:
             "/do/shutdown": self._then_away(self._deeds.shut_down),
         }
         return [
-            Route("GET", "/", self.home, Need.SESSION),
+            Route("GET", "/", self._first, Need.SETUP),
             Route("GET", "/state.json", self._state, Need.SESSION, quiet=True),
             Route("GET", "/settings", self._settings, Need.SESSION),
             Route("GET", "/confirm/{act}", self._confirm, Need.SESSION),
@@ -73,8 +74,12 @@ class LocalPage:
             *(Route("POST", path, self._form(deed), Need.SESSION) for path, deed in forms.items()),
         ]
 
-    async def home(self, request: web.Request) -> web.Response:
-        """The first page."""
+    async def _first(self, request: web.Request) -> web.Response:
+        """The wizard while it is open, then the local page; that one for those let in alone."""
+        if self._setup_open():
+            return see_other("/setup")
+        if not page_context(request).signed_in:
+            return see_other("/enter?to=/")
         return self._home(request)
 
     def _home(self, request: web.Request, error: str = "", status: int = 200) -> web.Response:
@@ -125,55 +130,61 @@ class LocalPage:
             received = await self._uploads.receive(request)
             if received.file is None:
                 raise UploadRefused("Choose a file first.")
-            if received.fields.get("print") == TRUE:
+            wanted = received.fields.get("print") == TRUE
+            if wanted:
                 await start(self._deeds, received.file)
         except ApplianceError as error:
             log.info("an upload on the local page: %s", error.long)
             status = error.status if isinstance(error, UploadRefused) else 400
             return self._home(request, error.long, 409 if isinstance(error, JobRefused) else status)
-        return see_other("/")
+        done = "is being printed" if wanted else "was stored"
+        return see_other("/", f"{received.file.name} {done}.")
 
     def _form(self, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """What a person may not do is told on the page that they came from."""
+
         async def handler(request: web.Request) -> web.Response:
             log.info("on the local page: %s", request.path)
             try:
-                to = await deed(request)
+                return await deed(request)
             except ApplianceError as error:
                 log.info("on the local page, %s: %s", request.path, error.long)
                 return self._home(request, error.long, 409)
-            return see_other(to) if to else _away(request)
 
         return handler
 
     def _home_after(self, act: Callable[[], Awaitable[None]]) -> Deed:
-        async def deed(_request: web.Request) -> str:
+        async def deed(_request: web.Request) -> web.Response:
             await act()
-            return "/"
+            return see_other("/")
 
         return deed
 
     def _then_away(self, act: Callable[[], Awaitable[None]]) -> Deed:
-        async def deed(_request: web.Request) -> str:
+        async def deed(request: web.Request) -> web.Response:
             await act()
-            return ""
+            return _away(request)
 
         return deed
 
-    async def _pause(self, request: web.Request) -> str:
+    async def _pause(self, request: web.Request) -> web.Response:
         kind = str((await request.post()).get("kind", PauseKind.PAUSE.value))
         if kind not in set(PauseKind):
             raise JobRefused("There is no pause of this kind.")
         await self._deeds.pause(PauseKind(kind))
-        return "/"
+        return see_other("/")
 
-    async def _print(self, request: web.Request) -> str:
+    async def _print(self, request: web.Request) -> web.Response:
         name = str((await request.post()).get("name", ""))
         await start(self._deeds, self._uploads.find(name))
-        return "/"
+        return see_other("/", f"{name} is being printed.")
 
-    async def _new_key(self, _request: web.Request) -> str:
+    async def _new_key(self, _request: web.Request) -> web.Response:
+        old = self._keys.api_key
         self._keys.renew_api_key()
-        return "/settings"
+        if self._keys.api_key == old:
+            raise JobRefused("The API key stands in the settings file (web.api_key): change it there.")
+        return see_other("/settings", "There is a new API key. Enter it in your slicers.")
 
 
 def _away(request: web.Request) -> web.Response:
@@ -185,4 +196,4 @@ def _away(request: web.Request) -> web.Response:
         "/do/reboot": "The device starts again. This takes about a minute.",
         "/do/shutdown": "The device switches itself off. Take its power away in half a minute.",
     }
-    return show(pages_local.told(page_context(request), CARRIED_OUT, words[request.path]))
+    return show(pages_local.told(page_context(request), "One moment", words[request.path]))

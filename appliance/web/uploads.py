@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import secrets
+import threading
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance import store
 from appliance.cloud.partfile import FreeSpace, free_space
@@ -95,12 +97,19 @@ class Uploads:
     """The folder of uploaded print files. Call :meth:`sweep` once at the start."""
 
     def __init__(
-        self, folder: Path, limit: int, *, reserve: int = RESERVE, free: FreeSpace = free_space
+        self,
+        folder: Path,
+        limit: int,
+        *,
+        reserve: int = RESERVE,
+        free: FreeSpace = free_space,
+        block: int = BLOCK,
     ) -> None:
         self._folder = folder
         self._limit = limit
         self._reserve = reserve
         self._free = free
+        self.block = block
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def sweep(self) -> None:
@@ -132,8 +141,7 @@ class Uploads:
     async def receive(self, request: web.Request) -> Received:
         """Take the form that ``request`` brings, with at most one file in it.
 
-        Raises UploadRefused, FormError, NotGcode and StorageError with words for a person,
-        ConnectionError or TimeoutError when the sender went away.
+        Raises UploadRefused, FormError, NotGcode and StorageError with words for a person.
         """
         length = request.content_length
         if length is not None and length > self._limit + FIELD_LIMIT:
@@ -148,6 +156,9 @@ class Uploads:
             taker = _Taker(self, Form(request.headers.get("Content-Type", "")))
             try:
                 return await taker.take(request.content)
+            except (ConnectionError, TimeoutError, HttpProcessingError) as error:
+                log.info("an upload was cut: %s", error)
+                raise FormError("The upload was cut. Send the file once more.") from error
             finally:
                 await asyncio.shield(asyncio.to_thread(taker.discard))
 
@@ -227,13 +238,16 @@ class Incoming:
         self._path: Path | None = None
         self._file: BinaryIO | None = None
         self._size = self._blocks = 0
+        self._lock = threading.Lock()  # a request that is canceled leaves its thread at work
+        self._over = False
+        self._stored: Stored | None = None
 
     async def write(self, data: bytes) -> None:
         """Append. Raises UploadRefused or StorageError."""
         self._waiting += data
         self._size += len(data)
         self._uploads.check_size(self._size)
-        if len(self._waiting) >= BLOCK:
+        if len(self._waiting) >= self._uploads.block:
             await asyncio.to_thread(self._guarded, self._flush)
 
     async def finish(self) -> Stored:
@@ -242,14 +256,18 @@ class Incoming:
 
     def discard(self) -> None:
         """Leave nothing behind, unless it was finished."""
-        if self._file is not None:
-            self._file.close()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        with self._lock:
+            self._over = True
+            if self._file is not None:
+                self._file.close()
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
-            act()
+            with self._lock:
+                if not self._over:
+                    act()
         except OSError as error:
             raise StorageError(
                 f"The file could not be stored ({error.strerror}). Check the SD card."
@@ -267,15 +285,19 @@ class Incoming:
         self._waiting.clear()
 
     def _finish(self) -> Stored:
-        self._guarded(self._flush)
+        self._guarded(self._complete)
+        if self._stored is None:
+            raise FormError("The upload was cut. Send the file once more.")
+        return self._stored
+
+    def _complete(self) -> None:
+        self._flush()
         assert self._path is not None
         assert self._file is not None
         check_gcode(self._path)
-        self._guarded(lambda: os.fsync(self._file.fileno()) if self._file else None)
-        self._file.close()
-        stored = self._uploads.keep(self._path, self._name)
+        os.fsync(self._file.fileno())
+        self._stored = self._uploads.keep(self._path, self._name)
         self._path = None
-        return stored
 
 
 class _Taker:
