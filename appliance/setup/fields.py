@@ -35,7 +35,7 @@ _DECIMAL = re.compile(r"[0-9]{1,5}(?:[.,][0-9]{0,6})?")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){1,32}")
 _DOMAIN = re.compile(r"[^\s@.]+(?:\.[^\s@.]+)+")
 
-_NEVER_IN_EMAIL = "\"<>(),;:\\ "
+_NEVER_IN_EMAIL = '"<>(),;:\\ '
 _CONTROLS = "There is a character in it that cannot be seen. Type it by hand."
 _REFUSED = {
     Security.ENTERPRISE: (
