@@ -29,6 +29,16 @@ PASSING = frozenset({"SERVER_ERROR", "CONNECTION_LOST"})
 """Reasons that go away by themselves; any other needs a person (section 2.13)."""
 
 
+class NotRegistered(CloudError):
+    """The cloud refused; ``reason`` is that of ``registerResponse`` (section 2.13)."""
+
+    default_short = "Not registered"
+
+    def __init__(self, reason: str, long: str) -> None:
+        super().__init__(long)
+        self.reason = reason
+
+
 class Membership:
     """Keeps what the session's actions mean for the identity, and hands commands on."""
 
@@ -82,14 +92,17 @@ class Membership:
         log.info("serial number: %s", serial_number)
 
     async def register(self, client: CloudClient, account: RegisterAs) -> None:
-        """Register once, for a person who waits. Raises CloudError with the reason's sentence."""
+        """Register once, for a person who waits.
+
+        Raises NotRegistered, or another CloudError, with the reason's sentence.
+        """
         try:
             async with asyncio.timeout(PATIENCE):
                 outcome = await client.register(account.email, account.pin, account.cloud_key)
         except TimeoutError:
             raise CloudError(client.status_text, short="Cloud not reached") from None
         if isinstance(outcome, session.RegistrationFailed):
-            raise CloudError(outcome.text, short="Not registered")
+            raise NotRegistered(outcome.reason, outcome.text)
         self._remember_owner(account.email)
 
     async def unregister(self, client: CloudClient) -> None:

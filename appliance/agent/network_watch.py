@@ -46,6 +46,7 @@ class NetworkWatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.hotspot = hotspot
+        self.networks: tuple[AccessPoint, ...] = ()  # as last seen, the strongest first
         self._network = network
         self._state = state
         self._radio = radio
@@ -68,6 +69,15 @@ class NetworkWatch:
             self._setup_mode = wanted
             self._wake.set()
 
+    def explain(self) -> None:
+        """Joining failed in the last life: the hotspot, where a person finds the reason."""
+        self._radio.join_ended(self._clock(), failed=True)
+        self._wake.set()
+
+    def look(self) -> None:
+        """Look at the network now."""
+        self._wake.set()
+
     async def run(self, country: str = "") -> None:
         """Follow the network for ever; what it raises is logged, and tried again."""
         self._country = country
@@ -83,7 +93,9 @@ class NetworkWatch:
     async def scan(self) -> tuple[AccessPoint, ...]:
         """Look for Wi-Fis. Raises NetworkError."""
         async with self._turn:
-            return await self._network.scan()
+            self.networks = await self._network.scan()
+        self._state.revision.bump()
+        return self.networks
 
     async def set_country(self, code: str) -> None:
         """The country that the radio obeys. Raises NetworkError."""
@@ -133,6 +145,7 @@ class NetworkWatch:
         )
         try:
             if wish is Wish.OPEN:
+                await self._look_around()
                 log.info("opening the hotspot %s", self.hotspot.name)
                 self._see(await self._network.start_hotspot(self.hotspot))
                 self._radio.opened(self._clock())
@@ -141,15 +154,24 @@ class NetworkWatch:
                 await self._network.stop_hotspot()
                 self._radio.closed()
                 self._see(await self._network.state())
-            self._said = ""
         except NetworkError:
             self._radio.refused(self._clock())
             raise
+
+    async def _look_around(self) -> None:
+        """What there is to be joined, before the radio is busy with our own Wi-Fi."""
+        if self.networks:
+            return
+        try:
+            self.networks = await self._network.scan()
+        except NetworkError as error:
+            log.info("no Wi-Fis were looked for: %s", error.long)
 
     def _see(self, network: NetworkState) -> None:
         before = self._state.network
         if network == before:
             return
+        self._said = ""  # whatever failed before is over
         self._state.see_network(network)
         joined = network.link in (Link.ETHERNET, Link.WIFI) and bool(network.ip)
         another = (before.link, before.ip, before.ssid) != (network.link, network.ip, network.ssid)

@@ -106,7 +106,9 @@ class Radio:
         elif network.link is not Link.ETHERNET:  # beside a cable it may still be open
             self._opened_at = None
         if network.link not in _JOINED:
-            self._gone_at = _since(self._gone_at, now)
+            # Found open by an agent that was started anew: it had waited before.
+            waited = self._patience if network.link is Link.HOTSPOT else 0.0
+            self._gone_at = _since(self._gone_at, now - waited)
             return
         self._gone_at = self._try_at = None
         if network.link is Link.ETHERNET or self._explained:

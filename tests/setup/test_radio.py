@@ -223,6 +223,10 @@ def test_an_agent_that_is_started_anew_finds_it_open() -> None:
     assert device.wishes == []
     device.become(link=Link.ETHERNET)
     assert device.look() is Wish.CLOSE
+    known = Device(NetworkState(link=Link.HOTSPOT, ip="10.42.0.1", radio=True, known=True))
+    known.run(int(radio.UNUSED))
+    assert known.wishes == [], "somebody may just be using it"
+    assert known.look() is Wish.CLOSE
 
 
 class AnyCourse(RuleBasedStateMachine):
