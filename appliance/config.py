@@ -95,6 +95,7 @@ class CameraSettings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=
     transform: Annotated[int, Meta(ge=0, le=7)] = 0
     width: Dimension = 1280
     height: Dimension = 720
+    focus: Annotated[float, Meta(ge=-1, le=32)] = -1.0  # dioptres, 0 = far; -1: found by itself
     exposure_timeout: Seconds = 10.0  # a capture that takes longer has wedged
 
 

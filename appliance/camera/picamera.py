@@ -25,6 +25,7 @@ class PicameraDriver:
 
     def __init__(self, settings: CameraSettings) -> None:
         self._size = (settings.width, settings.height)
+        self._focus = settings.focus
         self._camera: Any = None
 
     def open(self) -> None:
@@ -79,11 +80,13 @@ class PicameraDriver:
             self._lock_focus()
 
     def _lock_focus(self) -> None:
-        """Focus once, then hold the lens: autofocus hunts with the moving head."""
+        """Focus once if no person did, then hold the lens: autofocus hunts with the moving head."""
         from libcamera import controls  # noqa: PLC0415 - only on a Pi
 
         camera = self._camera
-        if self._found_focus():
+        if self._focus >= 0:
+            position = self._focus
+        elif self._found_focus():
             position = camera.capture_metadata()["LensPosition"]
         else:
             position = camera.camera_controls["LensPosition"][2]  # the lens's own default

@@ -86,9 +86,10 @@ def answered(
     record = msgspec.structs.replace(record, answers=answers or record.answers)
     if step is Step.NETWORK:
         record = msgspec.structs.replace(record, problem="")
-    passed = _place(step) < _place(record.step)
-    if passed or not applies(step, facts) or (step is Step.DONE and record.step is not step):
+    if _place(step) < _place(record.step) or not applies(step, facts):
         return settled(record, facts)
+    if step is Step.DONE:  # the setup is finished by whoever saw its last page, not before
+        return msgspec.structs.replace(record, finished=record.finished or record.step is step)
     if step is Step.CLOUD:
         return record  # `settled` goes on as soon as it is registered
     return _enter(record, following(step, facts), facts)
@@ -115,8 +116,7 @@ def reopened(record: SetupRecord) -> SetupRecord:
 def _enter(record: SetupRecord, step: Step, facts: Facts) -> SetupRecord:
     if not record.finished and _is_behind_network(step) and lacks_network(facts):
         step = Step.NETWORK
-    finished = record.finished or step is Step.DONE
-    return msgspec.structs.replace(record, step=step, finished=finished)
+    return msgspec.structs.replace(record, step=step)
 
 
 def _place(step: Step) -> int:

@@ -111,6 +111,13 @@ def test_without_a_focus_the_lens_takes_its_default(
     assert ("cancel" in fake.calls) == (focus is None)
 
 
+@pytest.mark.parametrize("dioptres", [0.0, 2.5])
+def test_a_focus_that_a_person_set_is_not_looked_for(fake: FakePicamera2, dioptres: float) -> None:
+    PicameraDriver(CameraSettings(focus=dioptres)).open()
+    assert fake.controls == {"AfMode": "manual", "LensPosition": dioptres}
+    assert "focus" not in fake.calls
+
+
 def test_a_camera_of_fixed_focus_is_left_alone(fake: FakePicamera2) -> None:
     del fake.camera_controls["AfMode"]
     PicameraDriver(CameraSettings()).open()
