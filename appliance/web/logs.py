@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 LINES: Final = 2000  # kept in memory where there is no journal
 LINE: Final = 1000  # characters of one of them
-JOURNAL_LINES: Final = 20_000
-LIMIT: Final = 2 * 1024 * 1024  # bytes; the last ones count
+JOURNAL_LINES: Final = 10_000
+LIMIT: Final = 1024 * 1024  # bytes; the last ones count
 TIME_LIMIT: Final = 20.0  # seconds for the journal; an SD card may be slow
 JOURNAL: Final = (
     "journalctl",
@@ -108,12 +108,12 @@ class Logs:
         try:
             async with asyncio.timeout(TIME_LIMIT):
                 kept = await _tail(process, 2 * LIMIT)
-                await process.wait()
         except TimeoutError:
             return "The journal could not be read in time. Try again when nothing is printed.\n"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            await process.wait()
         return kept.decode("utf-8", "replace")
 
 

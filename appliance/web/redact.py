@@ -24,14 +24,13 @@ _NAMES = (
 )
 # name = value, name: value, "name": "value", name='value', b'name': b'value'
 _VALUE = re.compile(
-    rf"""(?<![A-Za-z0-9])(?P<name>[A-Za-z0-9_.-]{{0,40}}?(?<![A-Za-z])(?:{_NAMES}))
-    (?P<gap>\\?["']?\s*(?:=>|[=:])\s*b?)
+    rf"""(?<![A-Za-z])(?P<name>{_NAMES})(?P<gap>\\?["']?\s*(?:=>|[=:])\s*b?)(?!\(removed\))
     (?P<value>\\?"(?:[^"\\]|\\.)*(?:"|$)|\\?'(?:[^'\\]|\\.)*(?:'|$)|[^\s,;&}}\])]+)""",
-    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+    re.IGNORECASE | re.VERBOSE,
 )
 # Passwords may hold spaces; without quotes nobody knows where one ends.
 _TO_THE_END = re.compile(
-    r"(?<![A-Za-z0-9])((?:[A-Za-z0-9]+[_.-])*(?:pass(?:word|wd|phrase)|psk|pin)\s*[=:]\s*)(?![\s\"'])[^\n]+",
+    r"(?<![A-Za-z])((?:pass(?:word|wd|phrase)|psk|pin)\s*[=:]\s*)(?!\(removed\)|[\s\"']).+",
     re.IGNORECASE,
 )
 _HEADERS = re.compile(
@@ -49,13 +48,18 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST:
             text = _wherever(secret).sub(GONE, text)
-    text = _HEADERS.sub(rf"\1\2{GONE}", text)
-    text = _USER.sub(f"{GONE}@", text)
-    text = _QUERY.sub(rf"\1?{GONE}", text)
-    text = _TO_THE_END.sub(rf"\1{GONE}", text)
-    text = _VALUE.sub(rf"\g<name>\g<gap>{GONE}", text)
-    text = _LONG.sub(GONE, text)
-    return _EMAIL.sub(r"\1…@\2", text)
+    # Line by line: a thread that does this lets others go on between two of them.
+    return "\n".join(map(_line, text.split("\n")))
+
+
+def _line(line: str) -> str:
+    if "://" in line:
+        line = _QUERY.sub(rf"\1?{GONE}", _USER.sub(f"{GONE}@", line))
+    line = _HEADERS.sub(rf"\1\2{GONE}", line)
+    line = _TO_THE_END.sub(rf"\1{GONE}", line)
+    line = _VALUE.sub(rf"\g<name>\g<gap>{GONE}", line)
+    line = _LONG.sub(GONE, line)
+    return _EMAIL.sub(r"\1…@\2", line) if "@" in line else line
 
 
 def _wherever(secret: str) -> re.Pattern[str]:
