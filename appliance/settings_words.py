@@ -30,7 +30,8 @@ def explain(problem: str, layer: Mapping[str, Any], settings: type, secret: froz
     elif kind is None:
         words = f"{text}."
     else:
-        found = "" if key in secret else f"; found {_shown(value)}"
+        hidden = any(each == key or each.startswith(f"{key}.") for each in secret)
+        found = "" if hidden else f"; found {_shown(value)}"
         words = f"Expected {expected(kind)}{found}."
     return f"{key}: {words}" if key else words
 

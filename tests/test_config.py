@@ -225,6 +225,8 @@ def test_secrets_are_never_described(tmp_path: Path) -> None:
 def test_a_secret_is_not_shown_in_an_error(tmp_path: Path) -> None:
     assert "8642" not in problem(tmp_path, "[cloud]\npin = 8642")
     assert "86" not in problem(tmp_path, '[cloud]\npin = "86"')
+    for text in ('[[wifi]]\npassword = "hidden77"', 'wifi = ["hidden77"]', 'wifi = "hidden77"'):
+        assert problem(tmp_path, text) == "wifi: Expected a table of settings."
 
 
 def test_derived_paths() -> None:
@@ -270,7 +272,7 @@ def test_what_windows_editors_write_is_read(tmp_path: Path, prefix: bytes) -> No
         ("[camera]\ntransform = 8", "camera.transform: Expected a whole number, at least 0 and at"),
         ('[timelapse]\nencoder = "nvenc"', 'timelapse.encoder: Expected one of "hardware", "x264"'),
         ("[cloud]\nmax_download = 1.5", "cloud.max_download: Expected a whole number, greater"),
-        ("cloud = 5", "cloud: Expected a table of settings; found 5."),
+        ("camera = 5", "camera: Expected a table of settings; found 5."),
         ("commands = 5", "commands: Expected tables in double brackets"),
         ("commands = [1]", "commands[0]: Expected a table of settings; found 1."),
         ('[[commands]]\naction = "reboot"', 'commands[0]: A setting named "label" is missing'),
