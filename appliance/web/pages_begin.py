@@ -30,15 +30,15 @@ def welcome(shown: Shown) -> Html:
         shown,
         Step.WELCOME,
         "Welcome",
-        tag("p", "In about three minutes this printer is in the Polar Cloud."),
         card(
             tag("ol", journey, class_="journey"),
             html.form(
                 shown.context,
                 address_of(Step.WELCOME),
-                actions(html.button(["Start ", icon("next")], class_="primary")),
+                actions(html.button(["Start", icon("next")], class_="primary")),
             ),
         ),
+        lead="In about three minutes this printer is in the Polar Cloud.",
     )
 
 

@@ -31,7 +31,6 @@ def camera(shown: Shown) -> Html:
         shown,
         Step.CAMERA,
         "Camera",
-        tag("p", "Tap until the picture stands as you see the printer."),
         card(
             _picture(present, wanted),
             tag(
@@ -48,6 +47,7 @@ def camera(shown: Shown) -> Html:
                 actions(html.button("Continue", class_="primary")),
             ),
         ),
+        lead="Tap until the picture stands as you see the printer.",
     )
 
 

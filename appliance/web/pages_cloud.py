@@ -27,10 +27,10 @@ def cloud(shown: Shown) -> Html:
         shown,
         Step.CLOUD,
         "Polar Cloud",
-        tag("p", "This printer will stand in your account."),
         _offline(shown),
         card(_form(shown), _later(shown)),
         card(_hint()),
+        lead="This printer will stand in your account.",
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from appliance.host.network import readable
 from appliance.host.network_api import AccessPoint, Link, Security
 from appliance.setup.api import Progress, Step
+from appliance.setup.fields import OTHER
 from appliance.web import html
 from appliance.web.html import Html, tag
 from appliance.web.icons import bars, icon
 from appliance.web.pages_parts import (
-    OTHER,
     Fields,
     Shown,
     actions,
@@ -45,8 +46,9 @@ def network(shown: Shown) -> Html:
         shown,
         Step.NETWORK,
         "Network",
-        _connected(shown) if connected else tag("p", "Choose the Wi-Fi this printer shall use."),
+        _connected(shown) if connected else None,
         card(form),
+        lead="" if connected else "Choose the Wi-Fi this printer shall use.",
         wait=view.scanning,
     )
 
@@ -76,7 +78,6 @@ def _no_radio(shown: Shown) -> Html:
         shown,
         Step.NETWORK,
         "Network",
-        tag("p", "There is no Wi-Fi in this device, or it does not work."),
         card(
             tag("p", "Connect it to your router with a network cable."),
             actions(
@@ -84,6 +85,7 @@ def _no_radio(shown: Shown) -> Html:
                 _onward(shown, "Go on without"),
             ),
         ),
+        lead="There is no Wi-Fi in this device, or it does not work.",
         wait=True,
     )
 
@@ -111,7 +113,7 @@ def _afterwards(shown: Shown) -> Html:
         where = f"Then open http://{address}/ there." if address else ""
     opened = "Open the address shown there." if shown.view.facts.has_panel else ""
     back = f"If it did not work, the Wi-Fi {name} is back within 30 seconds: join it again."
-    steps = ("Connect your phone to the Wi-Fi you choose here.", where, opened, back)
+    steps = ("Connect your phone to the network that you choose here.", where, opened, back)
     return tag("ol", [tag("li", step) for step in steps if step])
 
 
@@ -150,7 +152,7 @@ def _joining(shown: Shown) -> Html:
 
 
 def _form(shown: Shown) -> Html:
-    fields = Fields(shown, "country", "ssid", "ssid_text", "password")
+    fields = Fields(shown, "country", "ssid", OTHER, "password")
     countries = [("", "Choose …"), *shown.values.countries]
     known = shown.view.record.answers.country
     country = fields.select(
@@ -179,12 +181,7 @@ def _form(shown: Shown) -> Html:
             warning(shown),
             actions(join),
         ),
-        html.form(
-            shown.context,
-            "/setup/scan",
-            html.button("Search again", class_="plain"),
-            data_quiet=True,
-        ),
+        html.form(shown.context, "/setup/scan", id="scan", data_quiet=True, hidden=True),
     )
 
 
@@ -192,19 +189,25 @@ def _list(shown: Shown, fields: Fields) -> Html:
     error = shown.error("ssid")
     return tag(
         "fieldset",
-        tag("legend", "Wi-Fi"),
+        tag("legend", "Wi-Fi", class_="sr"),
+        tag(
+            "div",
+            tag("span", "Wi-Fi", aria_hidden="true", class_="label"),
+            html.button("Search again", form="scan", class_="plain"),
+            class_="line",
+        ),
         tag("p", error, class_="error", id="e-ssid") if error else None,
         part("networks", found(shown), spoken=False),
         tag(
             "div",
             tag(
                 "div",
-                _radio("other", OTHER, chosen=_chosen(shown) == OTHER),
+                _radio(OTHER, OTHER, chosen=_chosen(shown) == OTHER),
                 tag("label", tag("span", "Another network", class_="name"), for_="n-other"),
                 tag(
                     "div",
                     fields.text(
-                        "ssid_text",
+                        OTHER,
                         "Its name",
                         _typed(shown),
                         hint="For a Wi-Fi that hides its name.",
@@ -268,7 +271,7 @@ def _chosen(shown: Shown) -> str:
     """The value of the Wi-Fi that is ticked at first; '' for none."""
     last = shown.view.record.answers.ssid
     unseen = last and all(point.ssid != last for point in shown.view.networks)
-    if shown.error("ssid_text"):
+    if shown.error(OTHER):
         return OTHER
     return shown.value("ssid", OTHER if unseen else last.hex())
 
@@ -281,8 +284,4 @@ def _typed(shown: Shown) -> str:
 
 def ssid_text(ssid: bytes) -> str:
     """An SSID, which may be any bytes, as a person can read it."""
-    text = ssid.decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
-
-
-__all__ = ["found", "network", "ssid_text", "warning"]
+    return readable(ssid) or "(a name that cannot be read)"

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from appliance.setup.api import Errand, Progress, SetupView, Step
+from appliance.setup.fields import OTHER
 from appliance.web import html
 from appliance.web.html import Attribute, Content, Html, PageContext, tag
 from appliance.web.icons import icon
@@ -24,7 +25,7 @@ NAMES: Final[Mapping[Step, str]] = {
     Step.DONE: "Done",
 }
 FIELDS: Final[Mapping[Step, frozenset[str]]] = {
-    Step.NETWORK: frozenset({"country", "ssid", "ssid_text", "password"}),
+    Step.NETWORK: frozenset({"country", "ssid", OTHER, "password"}),
     Step.TIME: frozenset({"time_zone"}),
     Step.PRINTER: frozenset(
         {"clear", "printer_make", "size_x", "size_y", "size_z", "port", "baud"}
@@ -36,7 +37,6 @@ FIELDS: Final[Mapping[Step, frozenset[str]]] = {
 }
 """The names of each page's inputs: what is wrong with another stands above the page."""
 
-OTHER: Final = "other"  # value of `ssid` for a network that is not in the list
 NO_JS_REFRESH: Final = 3  # seconds after which a browser without JavaScript looks again
 
 
@@ -96,8 +96,13 @@ def waits_for(view: SetupView, step: Step) -> Errand:
     return {Step.NETWORK: view.join, Step.CLOUD: view.register}.get(step, Errand())
 
 
-def frame(shown: Shown, step: Step, title: str, *body: Content, wait: bool = False) -> Html:
-    """The whole page of ``step``; with ``wait`` it looks again by itself without JavaScript."""
+def frame(
+    shown: Shown, step: Step, title: str, *body: Content, lead: str = "", wait: bool = False
+) -> Html:
+    """The whole page of ``step``, with a sentence ``lead`` below its title.
+
+    With ``wait`` it looks again by itself without JavaScript.
+    """
     running = waits_for(shown.view, step).progress is Progress.RUNNING
     refresh = tag("meta", http_equiv="refresh", content=NO_JS_REFRESH)
     return html.page(
@@ -106,6 +111,7 @@ def frame(shown: Shown, step: Step, title: str, *body: Content, wait: bool = Fal
             "div",
             _head(shown, step),
             tag("h1", title),
+            tag("p", lead) if lead else None,
             _banners(shown, step),
             body,
             _leave(shown, step),

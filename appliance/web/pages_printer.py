@@ -162,6 +162,3 @@ def _connection(shown: Shown, fields: Fields) -> Html:
         ),
         open=wrong,
     )
-
-
-__all__ = ["CLEAR", "found", "printer"]

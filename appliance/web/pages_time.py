@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.setup.api import Step
 from appliance.web import html
-from appliance.web.html import Content, Html, tag
+from appliance.web.html import Content, Html
 from appliance.web.pages_parts import Fields, Shown, actions, address_of, card, frame
 
 
@@ -27,7 +27,6 @@ def time(shown: Shown) -> Html:
         shown,
         Step.TIME,
         "Time zone",
-        tag("p", "So that the times you read are yours."),
         card(
             html.form(
                 shown.context,
@@ -36,4 +35,5 @@ def time(shown: Shown) -> Html:
                 actions(html.button("Continue", class_="primary")),
             )
         ),
+        lead="So that the times you read are yours.",
     )

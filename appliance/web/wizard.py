@@ -27,14 +27,14 @@ from aiohttp import web
 
 from appliance.errors import ApplianceError
 from appliance.setup.api import Progress, SetupDesk, SetupView, Step
-from appliance.web.pages_parts import OTHER, Shown, Values, address_of, waits_for
+from appliance.web.pages_parts import Shown, Values, address_of, waits_for
 from appliance.web.routes import Need, Route, json, page_context, see_other, show
 
 log = logging.getLogger(__name__)
 
 START = "/setup"
 HOME = "/"  # the local page, when the wizard is closed
-SECRETS = frozenset({"password", "pin", "csrf"})  # never written into a page again
+SECRETS = frozenset({"password", "pin"})  # never written into a page again
 _LONGEST = 300  # characters of an answer that are shown again
 
 Picture = Callable[[], Awaitable[bytes]]
@@ -154,7 +154,7 @@ class Wizard:
             if not view.active or step not in view.steps or _begun(view, step):
                 return see_other(_place(view))
             try:
-                wrong = await self._desk.submit(step, _for_desk(fields))
+                wrong = await self._desk.submit(step, fields)
             except ApplianceError as error:
                 wrong = {"": error.long}
         if wrong:
@@ -234,15 +234,9 @@ def _begun(view: SetupView, step: Step) -> bool:
 
 async def _fields(request: web.Request) -> dict[str, str]:
     form = await request.post()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _for_desk(fields: Mapping[str, str]) -> dict[str, str]:
-    """The choice "another network" is a box to the desk: a name that is typed."""
-    asked = {name: text for name, text in fields.items() if name != "csrf"}
-    if asked.get("ssid") == OTHER:
-        asked |= {"ssid": "", "hidden": "on"}
-    return asked
+    return {
+        name: value for name, value in form.items() if isinstance(value, str) and name != "csrf"
+    }
 
 
 def _harmless(fields: Mapping[str, str]) -> dict[str, str]:

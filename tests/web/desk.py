@@ -26,6 +26,7 @@ from appliance.setup.api import (
     Step,
 )
 from appliance.setup.countries import COUNTRIES
+from appliance.setup.fields import OTHER
 from appliance.web.html import PageContext
 from appliance.web.pages_parts import Values
 from appliance.web.routes import give_context
@@ -112,7 +113,8 @@ class FakeDesk:
             return self.wrong[step]
         if step is Step.NETWORK and not steps.linked(self.facts):
             self.begun.append("join")
-            ssid = bytes.fromhex(fields.get("ssid", "")) or fields["ssid_text"].encode()
+            typed = fields["ssid"] == OTHER
+            ssid = fields[OTHER].encode() if typed else bytes.fromhex(fields["ssid"])
             self.answer(country=fields["country"], ssid=ssid)
             self.join = Errand(Progress.RUNNING)
             return {}
@@ -208,7 +210,8 @@ def wizard_app(
         return values
 
     async def home(_request: web.Request) -> web.Response:
-        return web.Response(text="the local page")
+        icon = '<link rel="icon" href="/static/icon.svg">'
+        return web.Response(text=f"{icon}the local page", content_type="text/html")
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -50,14 +50,15 @@ window.addEventListener("pageshow", () => {
 async function send(event) {
   event.preventDefault();
   const form = event.target;
-  const body = new URLSearchParams(new FormData(form, event.submitter));
-  const action = event.submitter?.getAttribute("formaction") || form.getAttribute("action");
+  const body = new URLSearchParams(new FormData(form));
   try {
-    await fetch(action, { method: "POST", body, redirect: "manual" });
-    await look();
-  } finally {
-    delete form.dataset.sent;
+    await fetch(form.getAttribute("action"), { method: "POST", body, redirect: "manual" });
+  } catch {
+    form.submit(); // the browser says what is wrong
+    return;
   }
+  delete form.dataset.sent;
+  await look();
 }
 
 // Camera
@@ -83,7 +84,8 @@ for (const link of all("[data-turn]")) {
 if (picture) {
   const missing = document.getElementById("no-picture");
   const next = () => {
-    picture.src = `${picture.dataset.picture}?${Date.now()}`;
+    if (document.hidden) setTimeout(next, 1000);
+    else picture.src = `${picture.dataset.picture}?${Date.now()}`;
   };
   const seen = (good) => () => {
     picture.hidden = !good;
