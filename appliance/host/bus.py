@@ -225,7 +225,7 @@ def _answer(service: str, reply: Message | None) -> list[Any]:
     if error.denied:
         raise BusError(
             error.name,
-            f"{who} does not allow this to the appliance: its polkit rule is missing. Install "
-            "the appliance again, or run it as the user that its service names.",
+            f"{who} does not allow this to the appliance: its polkit rule (or its group, netdev) "
+            "is missing. Install the appliance again, or run it as its service does.",
         )
     raise error

@@ -62,7 +62,9 @@ def key_management(flags: int, wpa: int, rsn: int) -> KeyManagement:
     Where it offers a password beside enterprise, the password is taken. Unknown key
     managements are refused like enterprise: they are no open Wi-Fi.
     """
-    offers = (wpa | rsn) & ~ApSecurity.OWE_TRANSITION  # the open half of such a pair
+    # The open half of a transition pair is an open Wi-Fi. As a number: an inverted IntFlag
+    # forgets the bits that it has no names for, and would make open what nobody knows.
+    offers = (wpa | rsn) & ~int(ApSecurity.OWE_TRANSITION)
     for offer, meaning in _OFFERS:
         if offers & offer:
             return meaning

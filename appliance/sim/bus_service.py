@@ -66,6 +66,7 @@ class BusService:
         self.objects: dict[str, dict[str, dict[str, Variant]]] = {}
         self.methods: dict[tuple[str, str], tuple[str, str, Method]] = {}
         self.denied: set[str] = set()  # members that polkit does not allow
+        self.deaf: set[str] = set()  # members that are never answered
         self.calls: list[str] = []  # members, in their order
         self.settable: dict[tuple[str, str], Callable[[str, Any], None]] = {}
         self.heard = asyncio.Event()  # set by every call
@@ -113,10 +114,12 @@ class BusService:
         if self._bus is not None:
             self._bus.send(Message.new_signal(path, interface, member, signature, list(body)))
 
-    def _handle(self, message: Message) -> Message | None:
+    def _handle(self, message: Message) -> Message | bool:
         if message.message_type is not MessageType.METHOD_CALL or self._bus is None:
-            return None
+            return False
         member = message.member or ""
+        if member in self.deaf:
+            return True
         if member in self.denied:
             raise DBusError(f"{ERROR}.AccessDenied", "Not authorized")
         if message.interface == PROPERTIES:

@@ -11,7 +11,8 @@ import pytest
 
 from appliance.host.bus import Bus
 from appliance.host.network_api import Network, NetworkState
-from appliance.host.network_manager import NetworkManager, Times
+from appliance.host.network_manager import NetworkManager
+from appliance.host.nm_join import Times
 from appliance.sim.bus_network_manager import StandInNetworkManager, StandInSupplicant
 from appliance.sim.bus_service import private_bus
 from appliance.sim.network import Air, SimulatedNetwork

@@ -10,8 +10,9 @@ import pytest
 
 from appliance.host.bus import Bus, BusError
 from appliance.host.network_api import Hotspot, JoinFailed, JoinProblem, Link, NetworkError
-from appliance.host.network_manager import NetworkManager, Times
+from appliance.host.network_manager import NetworkManager
 from appliance.host.nm_connection import ApSecurity
+from appliance.host.nm_join import Times
 from appliance.host.nm_states import Connectivity, DeviceState
 from appliance.sim.bus_network_manager import (
     NM,

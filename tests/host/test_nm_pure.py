@@ -51,6 +51,7 @@ PSK, ENTERPRISE, SAE, OWE, OWE_TM, SUITE_B = 0x100, 0x200, 0x400, 0x800, 0x1000,
         (1, 0, 0x88 | OWE, Security.OPEN, "owe"),
         (0, 0, OWE_TM, Security.OPEN, ""),
         (1, 0, 0x88 | 0x80000, Security.ENTERPRISE, ""),  # of a future that nobody knows
+        (0, 0, 0x4000, Security.ENTERPRISE, ""),
     ],
 )
 def test_security(flags: int, wpa: int, rsn: int, security: Security, name: str) -> None:
