@@ -127,7 +127,7 @@ class EnterPages:
         frame = tag(
             "div",
             body,
-            class_="enter",
+            class_="enter card",
             data_asking=answer.asking if answer is not None and waiting else None,
             data_code=answer.code if answer is not None and waiting else None,
             data_to=to,

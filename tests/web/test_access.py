@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from appliance.web import access as module
 from appliance.web.access import CLAIM_IDLE, SETUP_TIMEOUT, Access, Caller, NotLetIn, in_words
-from appliance.web.codes import CODE_TIME, EACH, REFUSED_TIME, TOGETHER, WITHIN, Asking
+from appliance.web.codes import CODE_TIME, EACH, REFUSED_TIME, TOGETHER, WITHIN, Asking, Codes
 from appliance.web.need import Need
 from appliance.web.passwords import hash_password
 from tests.web.doorway import Doorway
@@ -94,6 +94,16 @@ def test_what_was_confirmed_but_not_fetched_ends_with_its_code() -> None:
     door.access.confirm(door.access.ask(phone).code)
     door.time += CODE_TIME
     assert door.access.admit(phone) == ""
+
+
+def test_chance_does_not_give_the_same_code_twice_in_a_row() -> None:
+    shown: list[str] = []
+    chance = [7, 7, 10_007, 8]
+    codes = Codes(shown.append, lambda count: chance.pop(0).to_bytes(count, "big"))
+    assert codes.ask("one", "a", 0.0).code == "0007"
+    codes.refuse("0007", 1.0)
+    assert codes.ask("two", "b", 2.0).code == "0008"
+    assert shown == ["0007", "", "0008"]
 
 
 @pytest.mark.parametrize("code", ["", "0", "99999", "abcd", "٣٤٥٦"])

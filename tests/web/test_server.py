@@ -208,7 +208,16 @@ async def test_a_browser_without_cookies_is_told_so() -> None:
 
 @pytest.mark.parametrize(
     "to",
-    ["//evil.com", "https://evil.com", "/\\evil.com", "evil", "/a\nb", "/enter?to=/", "http://["],
+    [
+        "//evil.com",
+        "///evil.com",
+        "https://evil.com",
+        "/\\evil.com",
+        "evil",
+        "/a\nb",
+        "/enter?to=/",
+        "http://[",
+    ],
 )
 async def test_nobody_is_led_elsewhere(to: str) -> None:
     door = Doorway()
