@@ -217,6 +217,17 @@ def plate_clear(options: Options) -> None:
     click.echo("The build plate is clear.")
 
 
+@cli.command()
+@click.argument("code")
+@click.pass_obj
+def allow(options: Options, code: str) -> None:
+    """Let the browser in that shows CODE, as OK at the front panel does."""
+    from appliance.agent.client import allow as ask  # noqa: PLC0415
+
+    _run(ask(options.settings(), code.strip()))
+    click.secho("That browser may use the device's pages now.", fg="green")
+
+
 def _ask_printer(options: Options, ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     from appliance.printer.client import PrinterClient  # noqa: PLC0415
 
@@ -379,7 +390,26 @@ def sim_panel(options: Options, socket: Path | None) -> None:
     _run(run_panel(socket or Path(set_up or ".demo/run/panel.sock")))
 
 
+@cli.command()
+@click.option("--port", default=8080, show_default=True, help="Of the wizard's page.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(".setup"),
+    show_default=True,
+    help="Everything it writes.",
+)
+@click.pass_obj
+def setup(options: Options, port: int, folder: Path) -> None:
+    """Run the set-up wizard on this machine, with the network's parts simulated."""
+    from appliance.sim.setup import run_setup  # noqa: PLC0415
+
+    _log(options)
+    _run(run_setup(options.file, folder, port, click.echo, verbose=options.verbose))
+
+
 @sim.command(name="demo")
+@click.option("--setup", "set_up", is_flag=True, help="Begin as from a flashed card.")
 @click.option("--once", is_flag=True, help="Print one file without a person, and check it.")
 @click.option("--port", default=8700, show_default=True, help="Of the local cloud's page.")
 @click.option("--speed", type=float, help="Times faster than a real printer.")
@@ -397,7 +427,9 @@ def sim_panel(options: Options, socket: Path | None) -> None:
     show_default=True,
     help="Of the front panel.",
 )
-def sim_demo(once: bool, port: int, speed: float | None, folder: Path, display: str) -> None:
+def sim_demo(
+    set_up: bool, once: bool, port: int, speed: float | None, folder: Path, display: str
+) -> None:
     """Run the whole appliance with no hardware."""
     from appliance.sim.demo import DemoOptions, run_demo  # noqa: PLC0415
 
@@ -406,7 +438,9 @@ def sim_demo(once: bool, port: int, speed: float | None, folder: Path, display: 
         raise click.UsageError("--once reads what the display says: choose one of characters.")
     _log_little()
     speed = speed or (60.0 if once else 20.0)
-    options = DemoOptions(folder, port, speed, once, click.echo, kind)
+    if once and set_up:
+        raise click.UsageError("--once runs without a person, who --setup needs: choose one.")
+    options = DemoOptions(folder, port, speed, once, click.echo, kind, set_up)
     try:
         right = _run(run_demo(options))
     except TimeoutError as error:

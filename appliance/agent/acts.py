@@ -63,6 +63,7 @@ class Acts:
             snapshot=self._state.snapshot,
             door=self._state.door,
             plate_full=self._state.plate_full,
+            page_port=self._state.page_port,
         )
 
     async def register(self, account: RegisterAs) -> None:

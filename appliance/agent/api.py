@@ -12,6 +12,7 @@ POST     /cancel          --                      :class:`AgentView`
 POST     /resume          --                      :class:`AgentView`
 POST     /plate-clear     --                      :class:`AgentView`
 POST     /print           :class:`StartJob`       :class:`Snapshot` of the printer
+POST     /allow           :class:`AllowCode`      :class:`AgentView`
 =======  ===============  ======================  ====================================
 """
 
@@ -43,6 +44,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     owed_error: str  # why the last delivery failed
     door: int | None = None  # protocol section 3.12; None = no switch
     plate_full: bool = False  # until a person cleared the build plate
+    page_port: int = 0  # where the device's own page is; 0 = it is not served
     snapshot: Snapshot | None
 
 
@@ -58,3 +60,9 @@ class RegisterAs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return f"RegisterAs(email={self.email!r}, pin=…)"
+
+
+class AllowCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Let the browser in that shows this code, as OK at the panel does."""
+
+    code: str

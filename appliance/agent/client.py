@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from appliance import ipc
-from appliance.agent.api import AgentView, RegisterAs
+from appliance.agent.api import AgentView, AllowCode, RegisterAs
 from appliance.config import Settings
 from appliance.errors import ApplianceError, PrinterError
 from appliance.printer import api
@@ -79,6 +79,17 @@ async def clear_plate(settings: Settings) -> None:
     except ipc.Unreachable as error:
         raise ApplianceError(
             "The agent is not running; it keeps in mind whether the build plate is clear. "
+            "Start it (systemctl start polar-agent, or polar-appliance up)."
+        ) from error
+
+
+async def allow(settings: Settings, code: str) -> None:
+    """Let the browser in that shows ``code``."""
+    try:
+        await _ask_agent(settings, "/allow", AllowCode(code))
+    except ipc.Unreachable as error:
+        raise ApplianceError(
+            "The agent is not running; its page is not there either. "
             "Start it (systemctl start polar-agent, or polar-appliance up)."
         ) from error
 

@@ -38,6 +38,7 @@ from appliance.agent.reports import Reports
 from appliance.agent.service import AgentService
 from appliance.agent.state import AgentState
 from appliance.agent.video import Timelapse
+from appliance.agent.web_main import Front, Inside, build_front
 from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
 from appliance.cloud.connection import tls_context
@@ -50,9 +51,10 @@ from appliance.host.memory import keep_small
 from appliance.host.network import device_name, local_ip, mac_address
 from appliance.host.power import SystemPower
 from appliance.host.systemd import STOPPING, notifier
+from appliance.panel.keys import Stroke
 from appliance.panel.process import PanelProcess
 from appliance.panel.state import PanelState
-from appliance.panel.wire import Hardware
+from appliance.panel.wire import Hardware, Stroked, Up
 from appliance.polar.keys import PrinterKey
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
@@ -122,13 +124,25 @@ async def _build(
     commands = Commands(state, doers, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
-    view = PanelView(
-        _fixed(settings), state, client, lambda: membership.identity, queue, photographer
-    )
-    deeds = PanelDeeds(doers, plate, power, lambda: membership.unregister(client))
-    panel = _panel(settings, state, view, deeds, stack) if settings.has_panel else []
     acts = Acts(state, membership, client, jobs, outbox, camera, gate)
-    runner = await ipc.serve(AgentService(acts).app(), settings.agent_socket)
+    inside = Inside(
+        settings=settings,
+        state=state,
+        membership=membership,
+        client=client,
+        acts=acts,
+        printer=printer,
+        camera=camera,
+        photographer=photographer,
+        moves=moves,
+        power=power,
+        http=http,
+        restart=restart,
+        facts=lambda own: hello_facts(own, membership.identity.mac, lambda: camera.available),
+    )
+    front, front_tasks = await build_front(inside, stack)
+    panel = _panel_of(inside, doers, plate, front, stack) if settings.has_panel else []
+    runner = await ipc.serve(AgentService(acts, front.access.confirm).app(), settings.agent_socket)
     stack.push_async_callback(runner.cleanup)
     pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
     interval = settings.cloud.status_interval
@@ -153,15 +167,30 @@ async def _build(
         pictures.upload(),
         pictures.record(),
         sender.run(),
-        membership.register_by_itself(client, settings.cloud),
+        *front_tasks,
         *panel,
     ]
 
 
-def _panel(
-    settings: Settings, state: AgentState, view: PanelView, deeds: PanelDeeds, stack: AsyncExitStack
+def _panel_of(
+    inside: Inside, doers: Doers, plate: Plate, front: Front, stack: AsyncExitStack
 ) -> list[Task]:
     """The front panel's course, and the process that owns its hardware."""
+    settings, state, membership, client = (
+        inside.settings,
+        inside.state,
+        inside.membership,
+        inside.client,
+    )
+    view = PanelView(
+        _fixed(settings),
+        state,
+        client,
+        lambda: membership.identity,
+        doers.queue,
+        inside.photographer,
+    )
+    deeds = PanelDeeds(doers, plate, inside.power, lambda: membership.unregister(client))
     panel = Panel(
         state,
         view.look,
@@ -172,7 +201,13 @@ def _panel(
     )
     stack.push_async_callback(panel.close)
     hardware = Hardware(settings.panel, settings.buttons, settings.door)
-    process = PanelProcess(hardware, panel.hear)
+
+    def hear(message: Up) -> None:
+        if isinstance(message, Stroked) and message.stroke.stroke is Stroke.PRESS:
+            front.desk.see_key(message.stroke.key)
+        panel.hear(message)
+
+    process = PanelProcess(hardware, hear)
     stack.push_async_callback(process.close)
     panel.show_on(process.show)
     return [panel.run(), panel.watch(), process.run()]

@@ -20,7 +20,7 @@ from appliance.host.network_api import (
     NetworkError,
     NetworkState,
 )
-from appliance.setup.radio import Radio, Situation, Wish
+from appliance.setup.radio import UNUSED, Radio, Situation, Wish
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,15 @@ class NetworkWatch:
         if wanted != self._setup_mode:
             self._setup_mode = wanted
             self._wake.set()
+
+    @property
+    def in_use(self) -> bool:
+        """Somebody asked for a page a short while ago."""
+        return self._used_at is not None and self._clock() - self._used_at < UNUSED
+
+    def hold(self) -> None:
+        """A Wi-Fi will be joined first thing: no hotspot before that was tried."""
+        self._radio.join_began()
 
     def explain(self) -> None:
         """Joining failed in the last life: the hotspot, where a person finds the reason."""

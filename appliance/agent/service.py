@@ -7,7 +7,8 @@ from typing import Protocol
 
 from aiohttp import web
 
-from appliance.agent.api import AgentView, RegisterAs
+from appliance.agent.api import AgentView, AllowCode, RegisterAs
+from appliance.errors import ApplianceError
 from appliance.ipc import application, body, reply
 from appliance.printer.api import Snapshot, StartJob
 
@@ -38,10 +39,14 @@ class Acts(Protocol):
 
 
 class AgentService:
-    """Serves what the agent can do for a person."""
+    """Serves what the agent can do for a person.
 
-    def __init__(self, acts: Acts) -> None:
+    ``confirm`` lets the browser in that shows a code; False when none does.
+    """
+
+    def __init__(self, acts: Acts, confirm: Callable[[str], bool] = lambda _code: False) -> None:
         self._acts = acts
+        self._confirm = confirm
 
     def app(self) -> web.Application:
         """The application to be served."""
@@ -55,6 +60,7 @@ class AgentService:
                 web.post("/resume", self._then_state(self._acts.resume)),
                 web.post("/plate-clear", self._then_state(self._acts.clear_plate)),
                 web.post("/print", self._print),
+                web.post("/allow", self._allow),
             ]
         )
         return app
@@ -64,6 +70,15 @@ class AgentService:
 
     async def _register(self, request: web.Request) -> web.Response:
         await self._acts.register(await body(request, RegisterAs))
+        return reply(self._acts.view())
+
+    async def _allow(self, request: web.Request) -> web.Response:
+        code = (await body(request, AllowCode)).code
+        if not self._confirm(code):
+            raise ApplianceError(
+                "No browser shows this code now. Open the device's page, and read it there.",
+                short="No such code",
+            )
         return reply(self._acts.view())
 
     async def _print(self, request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from appliance.agent.api import RegisterAs
 from appliance.agent.errand import FieldError, Work
 from appliance.agent.membership import NotRegistered
 from appliance.agent.network_watch import NetworkWatch
-from appliance.config import Settings
+from appliance.config import CameraSettings, Settings
 from appliance.errors import ConfigError, PrinterError
 from appliance.host.network_api import Clock, JoinProblem, NetworkError
 from appliance.printer.api import Snapshot
@@ -82,7 +82,7 @@ class Devices:
     own: OwnSettings
     printer: Daemon
     test_printer: Callable[[], Awaitable[str]]
-    turn_camera: Callable[[int], Awaitable[None]]
+    change_camera: Callable[[CameraSettings], Awaitable[None]]
     restart: Callable[[], None]  # of the agent
     makes: Callable[[], tuple[str, ...]]
     has_camera: Callable[[], bool]

@@ -190,6 +190,13 @@ class Desk:
 
     # --- for ever ---------------------------------------------------------------------------
 
+    def joining_failed(self, reason: str) -> None:
+        """A Wi-Fi that was asked for elsewhere, by the boot file, could not be joined."""
+        try:
+            self._see(steps.failed(self._record, reason))
+        except StorageError as error:
+            log.error("the setup is not kept: %s", error.long)
+
     async def run(self) -> None:
         """Follow what happens outside of the wizard."""
         while True:
@@ -212,7 +219,7 @@ class Desk:
         self._see_join_that_was_cut()
         self._see(steps.settled(self._record, self._facts()))
         registered = self._devices.account.serial_number is not None
-        if registered and not self._was_registered and self._record == SetupRecord():
+        if registered and not self._was_registered and self._record.answers == Answers():
             self._finish()  # by its settings, with no person in between
         if self._was_registered and not registered and self._record.finished:
             await self.open_setup()  # it was taken out of the cloud
@@ -312,9 +319,15 @@ class Desk:
         values = forms.camera(fields)
         if isinstance(values, Wrong):
             return values.errors
-        errors = kept(self._devices.own, {"camera.transform": values.transform}, "transform")
+        changes: dict[str, Value] = {"camera.transform": values.transform}
+        if values.focus is not None:
+            changes["camera.focus"] = values.focus
+        before = self._devices.own.settings.camera
+        errors = kept(self._devices.own, changes, "transform")
         if not errors:
-            await self._devices.turn_camera(values.transform)
+            after = self._devices.own.settings.camera
+            if after != before:
+                await self._devices.change_camera(after)
             self._pass(Step.CAMERA)
         return errors
 

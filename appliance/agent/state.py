@@ -30,6 +30,8 @@ class AgentState:
         self.plate_full = False  # a print lies on the build plate until a person clears it
         self.updating = False
         self.problem: Problem | None = None  # in front on the panel until it is dismissed
+        self.page_port = 0  # of the device's own page; 0 = it is not served
+        self.code = ""  # four digits, while a browser waits to be let in by an OK at the panel
         self.network = NetworkState()  # as network_watch.py last saw it
 
     def inputs(self) -> StatusInputs:
@@ -95,6 +97,11 @@ class AgentState:
     def see_updating(self, updating: bool) -> None:
         """An update of the appliance began or ended."""
         self.updating = updating
+        self.revision.bump()
+
+    def see_code(self, code: str) -> None:
+        """A browser asks to be let in, and shows this code; '' = none does."""
+        self.code = code
         self.revision.bump()
 
     def see_network(self, network: NetworkState) -> None:

@@ -83,6 +83,14 @@ class Camera:
             self._recovered()
             return picture
 
+    async def change(self, settings: CameraSettings) -> None:
+        """Take the next picture with other settings."""
+        async with self._lock:
+            self._settings = settings
+            worker, self._worker = self._worker, None
+            if worker:
+                await worker.stop()
+
     async def ensure_start(self) -> None:
         """Open the camera now, so that the first picture comes quickly. Raises CameraError."""
         async with self._lock:

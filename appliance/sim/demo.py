@@ -19,11 +19,15 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from appliance.agent.client import look
+from appliance.config import Settings, load
 from appliance.printer.client import PrinterClient
 from appliance.settings_panel import DisplayKind
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
 from appliance.sim.cloud_records import Account
 from appliance.sim.cloud_state import CloudState
+from appliance.sim.network import PASSWORD as WIFI_PASSWORD
+from appliance.sim.network_memory import plug_in
 from appliance.sim.panel_client import PanelWatcher
 from appliance.sim.panel_walk import PanelWalk, Say
 from appliance.sim.verdict import Printed, Verdict, judge
@@ -41,9 +45,7 @@ CONFIG = """\
 [cloud]
 url = "{url}"
 mfg = "test"
-email = "{email}"
-pin = "{pin}"
-printing_image_interval = {image_interval}
+{account}printing_image_interval = {image_interval}
 idle_image_interval = 10.0
 status_interval = 2.0
 [printer]
@@ -53,6 +55,10 @@ baud = "auto"
 source = "synthetic"
 [timelapse]
 interval = {frame_interval}
+[web]
+port = {web_port}
+[setup]
+simulated_network = true
 [paths]
 state = "{folder}/state"
 run = "{folder}/run"
@@ -98,6 +104,7 @@ class DemoOptions:
     once: bool = False
     say: Callable[[str], None] = print
     display: DisplayKind = DisplayKind.HD44780_20X4
+    setup: bool = False  # as from a flashed card: nothing is set up yet
 
 
 async def run_demo(options: DemoOptions) -> bool:
@@ -118,6 +125,10 @@ async def run_demo(options: DemoOptions) -> bool:
             _child(_printer_command(folder, options.speed), folder / "printer.log"),
             _child(_up_command(config), folder / "appliance.log"),
         ):
+            if options.setup:
+                await _invite_to_set_up(config, options.say)
+                await _interrupted()
+                return True
             await _ready(cloud, options.say)
             if not options.once:
                 _invite(cloud, folder, options.say)
@@ -143,6 +154,29 @@ def _invite(cloud: LocalCloud, folder: Path, say: Say) -> None:
     say(f"Open {cloud.url} and press Print there, or walk to Queue at the front panel beside it.")
     say(f"The panel in a terminal: polar-appliance sim panel --socket {folder / PANEL_SOCKET}")
     say(f"Logs: {folder}. Ctrl-C ends it.")
+
+
+async def _invite_to_set_up(config: Path, say: Say) -> None:
+    """The wizard as a phone finds it, and what a person needs for it."""
+    settings = load(config).settings
+    port = await _page_port(settings)
+    say(f"Open http://127.0.0.1:{port}/ : what a phone sees that joined the device's hotspot.")
+    say(f'Every Wi-Fi there has the password "{WIFI_PASSWORD}"; "No internet" and others fail.')
+    say(f"The Polar Cloud account is {DEFAULT_EMAIL} with the PIN {DEFAULT_PIN}.")
+    say("Once a Wi-Fi is joined the page shows a code, and so does the front panel: press OK,")
+    say(f"or: polar-appliance --config {config} allow CODE")
+    say(f"The panel in a terminal: polar-appliance sim panel --socket {settings.panel.simulated}")
+    say("Ctrl-C ends it.")
+
+
+async def _page_port(settings: Settings) -> int:
+    """Where the running agent serves its pages."""
+    async with asyncio.timeout(START_LIMIT):
+        while True:
+            view, _ = await look(settings)
+            if view is not None and view.page_port:
+                return view.page_port
+            await asyncio.sleep(0.2)
 
 
 async def _print_once(cloud: LocalCloud, say: Say, folder: Path) -> Printed:
@@ -225,11 +259,14 @@ def _model() -> bytes:
 
 def _write_config(folder: Path, url: str, options: DemoOptions) -> Path:
     path = folder / "config.toml"
+    account = f'email = "{DEFAULT_EMAIL}"\npin = "{DEFAULT_PIN}"\n'
+    if not options.setup:
+        plug_in(folder / "run")
     path.write_text(
         CONFIG.format(
             url=url,
-            email=DEFAULT_EMAIL,
-            pin=DEFAULT_PIN,
+            account="" if options.setup else account,
+            web_port=options.port + 1 if options.port else 0,
             port=folder / "ttyPrinter",
             folder=folder,
             image_interval=5.0,

@@ -211,6 +211,12 @@ class SimulatedNetwork:
         """See Network."""
         self._listeners.clear()
 
+    def resume(self, ssid: bytes) -> None:
+        """This Wi-Fi was joined before the agent was started anew, and still is."""
+        if wifi := self.air.wifis.get(ssid):
+            self._known[ssid] = (wifi.password, wifi.hidden)
+            self._join_known()
+
     async def _switch_over(self, ssid: bytes, password: str, *, hidden: bool) -> None:
         self.hotspot, self._joined, self._busy = None, b"", True
         self._tell()

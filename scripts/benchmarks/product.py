@@ -30,6 +30,10 @@ port = "{port}"
 baud = {baud}
 [camera]
 source = "none"
+[web]
+port = 0
+[setup]
+simulated_network = true
 [paths]
 state = "{folder}/state"
 run = "{folder}/run"

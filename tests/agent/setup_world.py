@@ -13,7 +13,7 @@ from appliance.agent.network_watch import NetworkWatch
 from appliance.agent.setup_answers import Devices, OwnSettings
 from appliance.agent.setup_desk import Desk
 from appliance.agent.state import AgentState
-from appliance.config import PathSettings, Settings
+from appliance.config import CameraSettings, PathSettings, Settings
 from appliance.errors import CloudError
 from appliance.host.network_api import Hotspot, Link, NetworkState
 from appliance.printer.api import Snapshot
@@ -147,7 +147,7 @@ class SetUp(Networked):
             own=self.own,
             printer=self,
             test_printer=self._test,
-            turn_camera=self._turn,
+            change_camera=self._change_camera,
             restart=self.restarts.release,
             makes=lambda: ("Cartesian", "Delta <3>"),
             has_camera=lambda: self.camera,
@@ -183,8 +183,8 @@ class SetUp(Networked):
         await self.test_allowed.wait()
         return "The printer was homed."
 
-    async def _turn(self, transform: int) -> None:
-        self.turned.append(transform)
+    async def _change_camera(self, camera: CameraSettings) -> None:
+        self.turned.append(camera.transform)
 
     @property
     def record(self) -> SetupRecord:

@@ -24,6 +24,7 @@ from appliance.config import (
 )
 from appliance.errors import ApplianceError
 from appliance.polar import messages
+from appliance.settings_web import SetupSettings, WebSettings
 from appliance.sim.cloud import CloudOptions, LocalCloud
 from appliance.sim.cloud_records import Account
 
@@ -44,6 +45,8 @@ def settings(tmp_path: Path, cloud: LocalCloud) -> Settings:
         camera=CameraSettings(source=CameraSource.NONE),
         paths=PathSettings(state=str(tmp_path / "state"), run=str(tmp_path / "run")),
         commands=[CustomCommand(label="Again", action="restart-agent")],
+        web=WebSettings(port=0),
+        setup=SetupSettings(simulated_network=True),
     )
 
 

@@ -271,7 +271,7 @@ async def test_taken_out_of_the_cloud_the_wizard_is_back(wired: SetUp) -> None:
     await wired.until(lambda: not wired.active())
     wired.cloud.serial_number = None
     wired.state.see_notice("Deleted.")
-    await wired.until(lambda: wired.active())
+    await wired.until(wired.active)
     assert wired.step() is Step.CLOUD
     assert not wired.desk.first_boot
 

@@ -39,6 +39,10 @@ width = 320
 height = 240
 [timelapse]
 interval = 0.2
+[web]
+port = 0
+[setup]
+simulated_network = true
 [paths]
 state = "{folder}/state"
 run = "{folder}/run"

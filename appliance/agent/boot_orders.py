@@ -1,0 +1,142 @@
+"""Carries out what the file on the boot partition asks for: join a Wi-Fi, register."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from appliance.agent.api import RegisterAs
+from appliance.agent.membership import PASSING, NotRegistered
+from appliance.agent.network_watch import NetworkWatch
+from appliance.agent.setup_answers import Account
+from appliance.agent.state import AgentState
+from appliance.errors import CloudError
+from appliance.host.network_api import JoinFailed, JoinProblem, NetworkError
+from appliance.printer.api import Problem
+from appliance.settings_web import WifiSettings
+from appliance.setup.api import BootFileNews
+from appliance.setup.boot_file import Account as OrderedAccount
+from appliance.setup.boot_file import BootOrder
+
+log = logging.getLogger(__name__)
+
+JOIN_PAUSE = 300.0  # seconds until a Wi-Fi that was not there is looked for again
+REGISTER_PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds; the last one is repeated
+JOINED = frozenset({JoinProblem.NO_INTERNET, JoinProblem.CAPTIVE})  # but it leads nowhere yet
+PATIENT = frozenset({JoinProblem.NOT_FOUND, JoinProblem.NO_ADDRESS})  # a router may be off
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class File(Protocol):
+    """The file (setup/boot_file.py)."""
+
+    def read(self) -> BootOrder:
+        """What it asks for."""
+
+    def wifi_joined(self, wifi: WifiSettings) -> BootFileNews:
+        """Wipe the password."""
+
+    def registered(self) -> BootFileNews:
+        """Wipe the PIN."""
+
+    def report(self, problem: Problem | None) -> BootFileNews:
+        """Write beside it what is wrong."""
+
+
+class BootOrders:
+    """Reads the file when it is made, so that no hotspot is opened before its Wi-Fi was tried.
+
+    ``told`` hears why that Wi-Fi could not be joined, for the wizard's page.
+    """
+
+    def __init__(
+        self,
+        file: File,
+        watch: NetworkWatch,
+        account: Account,
+        state: AgentState,
+        *,
+        told: Callable[[str], None],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._file = file
+        self._watch = watch
+        self._account = account
+        self._state = state
+        self._told = told
+        self._sleep = sleep
+        self._order = file.read()
+        self._see(self._order.news)
+        if self._order.wifi is not None:
+            watch.hold()
+
+    @property
+    def registers(self) -> bool:
+        """The file asks for a registration: nobody else need do it from the settings."""
+        return self._order.account is not None
+
+    async def run(self) -> None:
+        """Carry it out, then return."""
+        if self._order.wifi is not None:
+            await self._join(self._order.wifi)
+        if self._order.account is not None:
+            await self._register(self._order.account)
+
+    async def _join(self, wifi: WifiSettings) -> None:
+        while True:
+            problem = await self._joined(wifi)
+            if problem is None:
+                self._see(await asyncio.to_thread(self._file.wifi_joined, wifi))
+                return
+            text = f"polar-appliance.toml: wifi: {problem.long}"
+            self._report(Problem(problem.short, text))
+            self._told(problem.long)
+            if problem.problem not in PATIENT:
+                return
+            await self._sleep(JOIN_PAUSE)
+            while self._watch.in_use:  # a person at the hotspot is not thrown out
+                await self._sleep(JOIN_PAUSE)
+
+    async def _joined(self, wifi: WifiSettings) -> JoinFailed | None:
+        try:
+            if wifi.country:
+                await self._watch.set_country(wifi.country)
+        except NetworkError as error:
+            log.error("the country of the Wi-Fi: %s", error.long)  # joining says more
+        try:
+            await self._watch.join(wifi.name, wifi.password, hidden=wifi.hidden)
+        except JoinFailed as error:
+            if error.problem not in JOINED:
+                return error
+            self._state.see_problem(Problem(error.short, error.long))
+            self._told(error.long)
+        return None
+
+    async def _register(self, account: OrderedAccount) -> None:
+        for turn in itertools.count():
+            if self._account.serial_number is not None:
+                self._see(await asyncio.to_thread(self._file.registered))
+                return
+            try:
+                await self._account.register(RegisterAs(account.email, account.pin))
+                continue
+            except NotRegistered as error:
+                if error.reason not in PASSING:
+                    self._report(Problem("Not registered", f"polar-appliance.toml: {error.long}"))
+                    return
+            except CloudError as error:
+                log.info("registering: %s", error.long)
+            await self._sleep(REGISTER_PAUSES[min(turn, len(REGISTER_PAUSES) - 1)])
+
+    def _report(self, problem: Problem) -> None:
+        self._file.report(problem)
+        self._see(BootFileNews(problem=problem))
+
+    def _see(self, news: BootFileNews) -> None:
+        if news.problem is not None:
+            log.error("boot file: %s", news.problem.long)
+            self._state.see_problem(news.problem)
