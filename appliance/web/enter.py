@@ -122,6 +122,7 @@ class EnterPages:
         status: int = 200,
     ) -> web.Response:
         waiting = answer is not None and answer.asking is not Asking.GONE
+        typing = self._access.ways(self._caller(request)).password  # must not be interrupted
         reload = f"{_NO_JS_REFRESH};url={_enter_at(to)}&wait"
         refresh = tag("meta", http_equiv="refresh", content=reload)
         frame = tag(
@@ -137,7 +138,7 @@ class EnterPages:
                 "Allow this browser",
                 frame,
                 context=page_context(request),
-                head=tag("noscript", refresh) if waiting else html.NOTHING,
+                head=tag("noscript", refresh) if waiting and not typing else html.NOTHING,
                 scripts=("/static/enter.js",),
             ),
             status,
@@ -168,7 +169,7 @@ class EnterPages:
                 required=True,
                 error=wrong,
             ),
-            html.button("Open"),
+            html.button("Open", class_="primary"),
         )
 
     def _claim_form(self, request: web.Request, to: str) -> list[Html]:
@@ -178,7 +179,7 @@ class EnterPages:
                 page_context(request),
                 "/enter/claim",
                 tag("input", type="hidden", name="to", value=to),
-                html.button("Begin"),
+                html.button("Begin", class_="primary"),
             ),
         ]
 

@@ -14,6 +14,7 @@ async function look() {
     return; // the device is away for a moment
   }
   if (answer.asking === "admitted") location.replace(page.to);
+  else if (document.querySelector("input[type=password]")?.value) return; // somebody is typing
   else if (answer.asking === "gone") location.replace(page.asking === "shown" ? `${here}&wait` : here);
   else if (answer.asking !== page.asking || (answer.code || "") !== (page.code || "")) location.replace(`${here}&wait`);
   else return;
