@@ -85,12 +85,17 @@ ACTS: Final[Mapping[str, Act]] = {
 
 def home(shown: Shown) -> Html:
     """The first page."""
+    part = {
+        name: _part(name, content(shown), spoken=name == "state") for name, content in PARTS.items()
+    }
     blocks = (
         _alert("error", shown.error),
-        *(_part(name, content(shown), spoken=name == "state") for name, content in PARTS.items()),
+        [part[name] for name in ("state", "progress", "controls", "notices")],
         _camera() if shown.camera else None,
+        part["temperatures"],
         _send(shown),
         _files(shown),
+        part["about"],
     )
     return _frame("Printer", "/", *blocks, context=shown.context, live=True)
 
@@ -367,7 +372,7 @@ def _part(name: str, content: Html, *, spoken: bool) -> Html:
     return tag(
         "div",
         content,
-        class_=f"part {name}",
+        class_="part",
         data_local=name,
         data_tag=tag_of(content),
         aria_live=live,

@@ -119,7 +119,7 @@ def frame(
             data_waits=Progress.RUNNING if running else None,
             class_="wizard",
         ),
-        context=shown.context,
+        context=msgspec.structs.replace(shown.context, flash=""),  # it stands below the title
         head=tag("noscript", refresh) if wait or running else html.NOTHING,
         heading=False,
     )

@@ -20,7 +20,7 @@ from appliance.setup.api import Step
 from tests.web.desk import FakeDesk, wizard_app
 
 AXE = Path(__file__).parent.parent / "peers/node_modules/axe-core/axe.min.js"
-PHONE, DESKTOP = (390, 844), (1280, 800)
+OLD_PHONE, PHONE, DESKTOP = (320, 568), (390, 844), (1280, 800)  # pixels
 PATIENCE = 15.0  # seconds on a loaded machine
 
 _OPTIONS = (

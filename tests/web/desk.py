@@ -53,7 +53,7 @@ SNAPSHOT = Snapshot(
 )
 ZONES = ("Africa/Cairo", "America/New_York", "Europe/Berlin", "Europe/London", "UTC")
 VALUES = Values(
-    countries=tuple(COUNTRIES.items()),
+    countries=tuple((code, COUNTRIES[code]) for code in ("CA", "DE", "JP", "GB", "US")),
     zones=ZONES,
     ports=("/dev/serial/by-id/usb-1a86_USB_Serial-if00-port0", "/dev/ttyUSB1"),
     bauds=("250000", "115200"),

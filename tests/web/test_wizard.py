@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.config import Settings
 from appliance.errors import CameraError
 from appliance.host.network_api import Link, NetworkError, NetworkState
 from appliance.printer.api import LinkState, Problem, Snapshot
@@ -24,6 +25,7 @@ from appliance.web.pages_network import ssid_text
 from appliance.web.pages_parts import Shown
 from appliance.web.routes import Need
 from appliance.web.wizard import Wizard
+from appliance.web.wizard_values import values_of
 from tests.web.desk import (
     HOME,
     NETWORKS,
@@ -111,7 +113,12 @@ async def opened() -> AsyncIterator[Opened]:
 
 @pytest.mark.parametrize("step", Step)
 async def test_page_is_whole_and_small(step: Step, opened: Opened) -> None:
-    visitor = await opened(at(step))
+    desk = at(step)
+    desk.networks = tuple(
+        msgspec.structs.replace(NETWORKS[0], ssid=f"A long name of a Wi-Fi {number:03}".encode())
+        for number in range(40)
+    )
+    visitor = await opened(desk, values=values_of(Settings()))
     page = await visitor.page("/setup")
     read = _Reader(page)
     assert len(read.all("h1")) == 1
@@ -184,6 +191,13 @@ async def test_the_problem_stands_on_the_page_that_is_seen_next(opened: Opened) 
 
 def _with_problem(record: SetupRecord, text: str) -> SetupRecord:
     return msgspec.structs.replace(record, problem=text)
+
+
+@pytest.mark.parametrize("step", Step)
+def test_a_sentence_for_once_is_said_once(step: Step) -> None:
+    context = PageContext(csrf=TOKEN, flash="The device was <restarted>.")
+    page = PAGES[step](Shown(view=at(step).view(), values=VALUES, context=context))
+    assert page.count("The device was &lt;restarted&gt;.") == 1
 
 
 # Errors at their fields

@@ -51,10 +51,10 @@ async function send(event) {
   event.preventDefault();
   const form = event.target;
   const body = new URLSearchParams(new FormData(form));
-  try {
-    await fetch(form.getAttribute("action"), { method: "POST", body, redirect: "manual" });
-  } catch {
-    form.submit(); // the browser says what is wrong
+  const to = form.getAttribute("action");
+  const answer = await fetch(to, { method: "POST", body, redirect: "manual" }).catch(() => null);
+  if (answer?.type !== "opaqueredirect") {
+    form.submit(); // something is wrong: as a page it can be read
     return;
   }
   delete form.dataset.sent;
@@ -124,7 +124,7 @@ async function look() {
     missed += 1;
   }
   const lost = document.getElementById("lost");
-  if (lost) lost.hidden = missed < 3;
+  if (lost) lost.hidden = missed < 2;
   if (!state) return;
   // What this page waited for is over: the next page says how it went.
   if (page.waits !== undefined && state.waits !== page.waits) {
