@@ -61,16 +61,12 @@ def _connected(shown: Shown) -> Html:
     state = shown.view.facts.network
     how = "cable" if state.link is Link.ETHERNET else ssid_text(state.ssid)
     rest = " There is no way to the internet, though." if state.internet is False else ""
+    following = beside(shown.view, Step.NETWORK, 1)
     return card(
         tag("p", f"Connected: {how}", class_="state good"),
         tag("p", f"Address: {state.ip}." if state.ip else None, rest, class_="note"),
-        actions(_onward(shown, "Continue", class_="primary")),
+        actions(go_form(shown, following, "Continue", class_="primary")) if following else None,
     )
-
-
-def _onward(shown: Shown, label: str, class_: str | None = None) -> Html | None:
-    following = beside(shown.view, Step.NETWORK, 1)
-    return go_form(shown, following, label, class_=class_) if following else None
 
 
 def _no_radio(shown: Shown) -> Html:
@@ -82,7 +78,6 @@ def _no_radio(shown: Shown) -> Html:
             tag("p", "Connect it to your router with a network cable."),
             actions(
                 tag("a", "Look again", href=address_of(Step.NETWORK), class_="button primary"),
-                _onward(shown, "Go on without"),
             ),
         ),
         lead="There is no Wi-Fi in this device, or it does not work.",

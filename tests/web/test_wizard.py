@@ -546,6 +546,8 @@ async def test_a_device_without_wifi_asks_for_a_cable(opened: Opened) -> None:
     desk = FakeDesk(Step.NETWORK, NetworkState())
     page = await (await opened(desk)).page("/setup/network")
     assert "network cable" in page
+    assert "Look again" in page
+    assert len(_Reader(page).all("button")) == 1  # back: nobody gets on without a network
     assert 'name="ssid"' not in page
 
 
