@@ -14,6 +14,7 @@ from appliance.web.deeds import Deeds, Keys, start
 from appliance.web.live import Live
 from appliance.web.logs import Logs
 from appliance.web.need import Need
+from appliance.web.refusals import of_error, wants_page
 from appliance.web.routes import Route, json, page_context, see_other, show
 from appliance.web.uploads import UploadRefused, Uploads
 
@@ -135,10 +136,14 @@ class LocalPage:
                 await start(self._deeds, received.file)
         except ApplianceError as error:
             log.info("an upload on the local page: %s", error.long)
-            status = error.status if isinstance(error, UploadRefused) else 400
-            return self._home(request, error.long, 409 if isinstance(error, JobRefused) else status)
+            if not wants_page(request):
+                return of_error(request, error)
+            return self._home(request, error.long, of_error(request, error).status)
         done = "is being printed" if wanted else "was stored"
-        return see_other("/", f"{received.file.name} {done}.")
+        response = see_other("/", f"{received.file.name} {done}.")
+        if not wants_page(request):  # our script, which goes to the next page by itself
+            response.set_status(201)
+        return response
 
     def _form(self, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
         """What a person may not do is told on the page that they came from."""
@@ -183,7 +188,9 @@ class LocalPage:
         old = self._keys.api_key
         self._keys.renew_api_key()
         if self._keys.api_key == old:
-            raise JobRefused("The API key stands in the settings file (web.api_key): change it there.")
+            raise JobRefused(
+                "The API key stands in the settings file (web.api_key): change it there."
+            )
         return see_other("/settings", "There is a new API key. Enter it in your slicers.")
 
 

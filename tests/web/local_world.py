@@ -221,7 +221,7 @@ class World:
             self.url,
             cookies={"session": session},
             cookie_jar=aiohttp.CookieJar(unsafe=True),
-            headers={"X-CSRF": self.access.csrf(session)},
+            headers={"X-CSRF": self.access.csrf(session), "Accept": "text/html"},
         )
 
     def slicer(self) -> aiohttp.ClientSession:

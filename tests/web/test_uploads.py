@@ -312,5 +312,19 @@ async def test_the_token_may_come_in_the_address_and_must_come(world: World) -> 
             assert answer.status == 403
         assert world.left() == []
         async with http.post(f"/upload?csrf={token}", data=form("a.gcode", GCODE)) as answer:
-            assert answer.status == 200
+            assert answer.status == 201
     assert world.left() == ["a.gcode"]
+
+
+async def test_our_script_is_answered_without_a_page(world: World) -> None:
+    headers = {"Accept": "application/json"}
+    async with world.browser() as http:
+        data = form("a.gcode", b"<html>", print="true")
+        async with http.post("/upload", data=data, headers=headers) as answer:
+            assert answer.status == 400
+            assert "web page" in (await answer.json())["error"]
+        data = form("a.gcode", GCODE, print="true")
+        async with http.post("/upload", data=data, headers=headers) as answer:
+            assert answer.status == 201
+        async with http.get("/") as answer:
+            assert "a.gcode is being printed." in await answer.text()

@@ -81,13 +81,13 @@ if (send) {
     const over = () => {
       delete send.dataset.on;
       bar.hidden = true;
-      const page = new DOMParser().parseFromString(request.responseText || "", "text/html");
-      const wrong = page.getElementById("error");
-      if (request.status >= 200 && request.status < 300 && !wrong) { location.assign("/"); return; }
-      tell(wrong ? wrong.textContent : "The file could not be sent. Try it once more.");
+      if (request.status === 201) { location.assign("/"); return; }
+      tell(request.response?.error || "The file could not be sent. Try it once more.");
     };
     for (const end of ["load", "error", "abort"]) request.addEventListener(end, over);
     request.open("POST", send.getAttribute("action"));
+    request.setRequestHeader("Accept", "application/json");
+    request.responseType = "json";
     request.send(form);
   });
 }
