@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from appliance.agent.acts import Acts
-from appliance.agent.api import AgentView
+from appliance.agent.service import Acts
 from appliance.errors import JobRefused
 from appliance.host.power import Power, PowerAction
 from appliance.printer.api import PauseKind, Snapshot, StartJob
-from appliance.printer.client import PrinterClient
+
+
+class Printer(Protocol):
+    """What pauses a print: the printer daemon (PrinterClient)."""
+
+    async def pause(self, kind: PauseKind) -> Snapshot:
+        """See PrinterClient.pause."""
 
 
 class WebDeeds:
     """Implements web/deeds.py. ``restart`` ends the agent, so that it is started again."""
 
     def __init__(
-        self, acts: Acts, printer: PrinterClient, power: Power, restart: Callable[[], None]
+        self, acts: Acts, printer: Printer, power: Power, restart: Callable[[], None]
     ) -> None:
-        self.view: Callable[[], AgentView] = acts.view
+        self.view = acts.view
         self.resume = acts.resume
         self.cancel = acts.cancel
         self.clear_plate = acts.clear_plate

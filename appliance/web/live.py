@@ -28,6 +28,7 @@ INTERVAL: Final = 0.7  # seconds between two pictures, whoever watches
 PATIENCE: Final = 15.0  # seconds without a picture after which streams are ended
 SLOW: Final = 10.0  # seconds that a viewer may take for one picture
 VIEWERS: Final = 8
+HTTP_PORT: Final = 80
 BOUNDARY: Final = "picture"
 
 Picture = Callable[[], Awaitable[bytes]]
@@ -38,6 +39,15 @@ class TooManyViewers(ApplianceError):
     """Everybody watches."""
 
     default_short = "Too many viewers"
+
+
+def cam_url(ip: str, port: int, key: str) -> str | None:
+    """``camUrl`` of hello; None while the device has no address. ``key`` is Access.feed_key."""
+    if not ip or not port:
+        return None
+    host = f"[{ip}]" if ":" in ip else ip
+    place = host if port == HTTP_PORT else f"{host}:{port}"
+    return f"http://{place}/live.mjpeg?key={key}"
 
 
 class Live:

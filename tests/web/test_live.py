@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from appliance.errors import CameraError
-from appliance.web.live import BOUNDARY, VIEWERS, Live, TooManyViewers
+from appliance.web.live import BOUNDARY, VIEWERS, Live, TooManyViewers, cam_url
 from tests.web.local_world import FakeCamera, World, served
 
 
@@ -161,3 +161,16 @@ async def test_closing_ends_every_stream(world: World) -> None:
         world.live.close()
         async with asyncio.timeout(20):
             await answer.content.read()
+
+
+async def test_the_address_for_the_cloud_shows_the_picture(world: World) -> None:
+    key = world.access.feed_key
+    assert cam_url("", 80, key) is cam_url("192.168.1.2", 0, key) is None
+    assert cam_url("192.168.1.2", 80, key) == f"http://192.168.1.2/live.mjpeg?key={key}"
+    assert cam_url("fd00::2", 8080, key) == f"http://[fd00::2]:8080/live.mjpeg?key={key}"
+    address = cam_url("127.0.0.1", world.server.port, key)
+    assert address is not None
+    # As a picture on the cloud's page asks for it.
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
+    async with world.stranger() as http, http.get(address, headers=headers) as answer:
+        assert await part(answer.content) == world.camera.jpeg
