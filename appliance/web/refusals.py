@@ -40,6 +40,11 @@ def refusal(request: web.Request, status: int, text: str) -> web.Response:
     return show(html.page(title, body, back, context=PageContext(), scripts=()), status)
 
 
+def mistake(request: web.Request) -> web.Response:
+    """Something failed that nobody thought of; its traceback stands in the log alone."""
+    return refusal(request, 500, "The device made a mistake. Its log says more; try again.")
+
+
 def of_error(request: web.Request, error: ApplianceError) -> web.Response:
     """One of our own errors; it may bring its number as ``status``."""
     own = getattr(error, "status", None)

@@ -36,6 +36,7 @@ BODY_TIME = 20.0  # seconds for a form to arrive
 FALLBACK_PORT = 8080
 
 _MADE = web.RequestKey("made", str)  # a visitor's cookie that the browser does not have yet
+_STARTED = web.RequestKey("started", bool)  # the answer's head was sent
 _TYPES = (".css", ".js", ".svg", ".png")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -196,13 +197,11 @@ class WebServer:
             return refusals.of_http(request, error)
         except ApplianceError as error:
             return refusals.of_error(request, error)
-        except (ConnectionError, TimeoutError):
-            raise  # the browser went away
-        except Exception:  # the boundary of one request: the agent goes on
+        except Exception as error:  # the boundary of one request: the agent goes on
+            if isinstance(error, ConnectionError) and _is_gone(request):
+                return _cut(request)
             log.exception("%s %s failed", request.method, request.path)
-            return refusals.refusal(
-                request, 500, "The device made a mistake. Its log says more; try again."
-            )
+            return _cut(request) if _STARTED in request else refusals.mistake(request)
 
     @web.middleware
     async def _hosts(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -257,7 +256,10 @@ class WebServer:
             await _read_body(request)
         if route.needs is Need.SETUP and not route.quiet:
             self._access.setup_used()
-        response = await route.handler(request)
+        try:
+            response = await route.handler(request)
+        except _HeadAlone as head:
+            response = web.Response(status=head.response.status, headers=head.response.headers)
         if flash and response.content_type == "text/html" and not response.prepared:
             response.del_cookie(FLASH_COOKIE)
         return response
@@ -334,7 +336,29 @@ async def _read_body(request: web.Request) -> None:
         raise web.HTTPBadRequest from None
 
 
-async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
+class _HeadAlone(Exception):
+    """Ends a handler that streams, as HEAD asks for nothing beyond this response's head."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Close the connection; what is returned reaches nobody."""
+    request.protocol.force_close()
+    return web.Response()
+
+
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    if request.method == "HEAD" and type(response) is web.StreamResponse:
+        response.headers.popall("Transfer-Encoding", None)
+        raise _HeadAlone(response)
+    request[_STARTED] = True
     for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "Polar Appliance"

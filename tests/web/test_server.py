@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -473,6 +474,75 @@ async def test_methods_are_answered_right() -> None:
         async with http.head("/open/get") as response:
             assert response.status == 200 and await response.read() == b""
         assert handled.count == 1
+
+
+@asynccontextmanager
+async def raw(site: WebServer, request: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(request + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    try:
+        yield reader
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+class Streaming:
+    """A picture after the other, until the browser goes or the camera breaks."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended, self.broken = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace"})
+        try:
+            await response.prepare(request)
+            while not self.broken.is_set():
+                await response.write(b"picture" * 100)
+                self.begun.set()
+                await asyncio.sleep(0)
+            raise RuntimeError("The camera broke.")
+        finally:
+            self.ended.set()
+
+
+async def test_head_of_a_stream_is_its_head_alone() -> None:
+    stream = Streaming()
+    async with (
+        served(Doorway(), [Route("GET", "/live", stream, Need.OPEN)]) as site,
+        raw(site, b"HEAD /live") as reader,
+    ):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 OK" in head and b"multipart/x-mixed-replace" in head
+        assert b"nosniff" in head
+        await stream.ended.wait()
+        assert not stream.begun.is_set()
+
+
+async def test_a_browser_that_goes_ends_its_stream_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = Streaming()
+    async with served(Doorway(), [Route("GET", "/live", stream, Need.OPEN)]) as site:
+        async with raw(site, b"GET /live"):
+            await stream.begun.wait()
+        await stream.ended.wait()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_stream_that_breaks_is_cut_and_no_page_stands_in_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = Streaming()
+    async with (
+        served(Doorway(), [Route("GET", "/live", stream, Need.OPEN)]) as site,
+        raw(site, b"GET /live") as reader,
+    ):
+        await stream.begun.wait()
+        stream.broken.set()
+        received = await reader.read()
+    assert received.count(b"HTTP/1.1") == 1 and b"mistake" not in received
+    assert "The camera broke." in caplog.text
 
 
 async def test_a_sentence_is_shown_once() -> None:
