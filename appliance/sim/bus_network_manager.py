@@ -369,6 +369,8 @@ class StandInNetworkManager(BusService):
         path = f"{ROOT}/IP4Config/3"
         self.add(path, f"{NM}.IP4Config", **_address(HOTSPOT_IP if own else WIFI_IP))
         self.change(RADIO_PATH, WIRELESS, Mode=Variant("u", MODE_AP if own else 2))
+        if own:
+            self._see_itself_alone()
         connectivity = Connectivity.NONE if own else self._true_connectivity()
         self.change(
             RADIO_PATH,
@@ -376,6 +378,14 @@ class StandInNetworkManager(BusService):
             Ip4Config=Variant("o", path),
             Ip4Connectivity=Variant("u", connectivity),
         )
+
+    def _see_itself_alone(self) -> None:
+        """What the radio saw before is forgotten while it serves."""
+        for path in self.value(RADIO_PATH, WIRELESS, "AccessPoints"):
+            self.remove(path)
+        path = self._add_point(SimulatedWifi(ssid=self.joined(), security=Security.OPEN))
+        self.change(path, f"{NM}.AccessPoint", Mode=Variant("u", MODE_AP))
+        self.change(RADIO_PATH, WIRELESS, AccessPoints=Variant("ao", [path]))
 
     def _true_connectivity(self) -> Connectivity:
         wifi = self.air.wifis.get(self.joined())

@@ -37,7 +37,8 @@ class StandInAvahi(BusService):
 
     def __init__(self, taken: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.taken = set(taken)
+        self.taken = set(taken)  # told at once
+        self.elsewhere: set[str] = set()  # found out after the announcement
         self.groups: dict[str, list[tuple[str, str, int]]] = {}
         self.committed: dict[str, tuple[str, str, int]] = {}
         self.add("/", f"{AVAHI}.Server")
@@ -52,9 +53,8 @@ class StandInAvahi(BusService):
     def collide(self) -> None:
         """Another device takes the name of everything that is announced."""
         for path, (name, *_) in tuple(self.committed.items()):
-            self.taken.add(name)
-            del self.committed[path]
-            self.emit(path, f"{AVAHI}.EntryGroup", "StateChanged", "is", 3, "Local name collision")
+            self.elsewhere.add(name)
+            self._collision(path)
 
     def _new(self, _path: str) -> tuple[Any, ...]:
         path = f"/Client1/EntryGroup{len(self.calls)}"
@@ -77,8 +77,15 @@ class StandInAvahi(BusService):
         if not self.groups[path]:
             raise DBusError(f"{AVAHI}.BadStateError", "Bad state")
         self.committed[path] = self.groups[path][0]
-        self.emit(path, f"{AVAHI}.EntryGroup", "StateChanged", "is", 2, "")
+        if self.committed[path][0] in self.elsewhere:
+            self._collision(path)
+        else:
+            self.emit(path, f"{AVAHI}.EntryGroup", "StateChanged", "is", 2, "")
         return ()
+
+    def _collision(self, path: str) -> None:
+        del self.committed[path]
+        self.emit(path, f"{AVAHI}.EntryGroup", "StateChanged", "is", 3, "Name collision")
 
     def _free(self, path: str) -> tuple[Any, ...]:
         self.groups.pop(path)

@@ -24,6 +24,7 @@ from appliance.sim.bus_network_manager import (
 from appliance.sim.network import PASSWORD, Air
 
 HOTSPOT = Hotspot("PolarAppliance-0042", "only for the LCD")
+QUICK = Times(radio=5.0)
 SHORT = Times(scan=0.05, radio=0.05, activation=0.2, internet=0.2, ask_again=0.02)
 
 
@@ -171,6 +172,16 @@ async def test_another_agent_finds_the_hotspot_and_closes_it(
     await successor.close()
 
 
+async def test_a_hotspot_remembers_what_networkmanager_saw_before(
+    manager: NetworkManager, stand_in: StandInNetworkManager, bus_address: str, air: Air
+) -> None:
+    await manager.scan()
+    successor = NetworkManager(Bus(bus_address), times=QUICK)  # has not looked itself
+    await successor.start_hotspot(HOTSPOT)
+    assert await successor.scan() == air.visible()
+    await successor.close()
+
+
 async def test_the_country_reaches_the_radio(
     manager: NetworkManager, supplicant: StandInSupplicant
 ) -> None:
@@ -287,13 +298,19 @@ class TestBlockedByRfkill:
     async def test_there_is_a_radio_all_the_same(self, manager: NetworkManager) -> None:
         assert (await manager.state()).radio
 
-    async def test_the_country_unblocks_it(
+    async def test_the_country_unblocks_it_and_waits_for_the_supplicant(
         self, manager: NetworkManager, stand_in: StandInNetworkManager, bus_address: str
     ) -> None:
         supplicant = StandInSupplicant(knows_radio=False)
         await supplicant.start(bus_address)
-        manager.listen(lambda: _hand_over(supplicant))
-        await manager.set_country("DE")
+
+        async def find_radio_after_the_first_question() -> None:
+            await supplicant.heard.wait()
+            supplicant.find_radio()
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(find_radio_after_the_first_question())
+            group.create_task(manager.set_country("DE"))
         assert supplicant.country == "DE"
         assert stand_in.value(ROOT, NM, "WirelessEnabled") is True
         await supplicant.stop()
@@ -307,8 +324,3 @@ class TestBlockedByRfkill:
         stand_in.settable[NM, "WirelessEnabled"] = lambda _path, _value: None
         with pytest.raises(NetworkError, match="switched off"):
             await NetworkManager(bus, times=SHORT).scan()
-
-
-def _hand_over(supplicant: StandInSupplicant) -> None:
-    if len(supplicant.objects) == 1:
-        supplicant.find_radio()
