@@ -107,11 +107,17 @@ class Live:
             response.headers["Content-Type"] = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
             response.force_close()
             await response.prepare(request)
-            with contextlib.suppress(ConnectionError, TimeoutError):  # the viewer went, or sleeps
-                await self._send(response, first)
+            try:
+                await self._send(response, _part(first))
                 async for jpeg in frames:
-                    await self._send(response, jpeg)
-                await response.write(f"--{BOUNDARY}--\r\n".encode())
+                    await self._send(response, _part(jpeg))
+                await self._send(response, f"--{BOUNDARY}--\r\n".encode())
+            except ConnectionError:
+                log.debug("a viewer went away")
+            except TimeoutError:
+                log.debug("a viewer takes no pictures")
+                if request.transport is not None:
+                    request.transport.abort()  # what waits for it is dropped
             return response
 
     async def snapshot(self, _request: web.Request) -> web.Response:
@@ -128,12 +134,14 @@ class Live:
         if self._show is not None:
             self._show.end()
 
-    async def _send(self, response: web.StreamResponse, jpeg: bytes) -> None:
-        head = (
-            f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-        ).encode()
+    async def _send(self, response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(self._slow):
-            await response.write(head + jpeg + b"\r\n")
+            await response.write(data)
+
+
+def _part(jpeg: bytes) -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+    return head.encode() + jpeg + b"\r\n"
 
 
 class _Show:

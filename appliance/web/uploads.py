@@ -7,6 +7,7 @@ no G-code, and what an earlier life left unfinished is removed at the start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -123,8 +124,9 @@ class Uploads:
         found: list[Stored] = []
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
             if not path.name.startswith("."):
-                seen = path.stat()
-                found.append(Stored(path.name, path, seen.st_size, seen.st_mtime))
+                with contextlib.suppress(FileNotFoundError):  # it was just removed
+                    seen = path.stat()
+                    found.append(Stored(path.name, path, seen.st_size, seen.st_mtime))
         return sorted(found, key=lambda file: (-file.at, file.name))
 
     def find(self, name: str) -> Stored:

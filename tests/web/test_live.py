@@ -125,7 +125,11 @@ async def test_a_viewer_that_reads_nothing_is_let_go(world: World) -> None:
     await reader.readline()  # it began; nothing more is read
     assert world.live.viewers == 1
     await quiet(world.live)
-    writer.transport.abort()
+    with contextlib.suppress(ConnectionResetError):
+        async with asyncio.timeout(20):
+            rest = await reader.read()  # it was cut, not kept waiting
+            assert not rest.endswith(f"--{BOUNDARY}--\r\n".encode())
+    writer.close()
 
 
 async def test_its_address_is_the_permission(world: World) -> None:

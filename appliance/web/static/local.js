@@ -5,7 +5,6 @@ const POLL = 2000; // ms
 const RETRY = 5000; // ms, for the picture
 const live = document.querySelector("[data-live]");
 const by = (id) => document.getElementById(id);
-for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
 
 function replace(part, [tag, html]) {
   if (part.dataset.tag === tag) return;
