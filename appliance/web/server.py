@@ -274,7 +274,8 @@ class WebServer:
             local=local,
             session=session if is_token(session) else "",
             visitor=visitor if is_token(visitor) else "",
-            api_key=request.headers.get("X-Api-Key", ""),
+            # In the address, too: some programs for OctoPrint can do no other.
+            api_key=request.headers.get("X-Api-Key", "") or request.query.get("apikey", ""),
             feed_key=request.query.get("key", ""),
         )
 

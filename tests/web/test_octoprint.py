@@ -288,3 +288,14 @@ async def test_a_request_without_a_file_is_refused(world: World) -> None:
     async with world.slicer() as http, http.post("/api/files/local", data=data) as answer:
         assert answer.status == 400
         assert "no file" in await answer.text()
+
+
+async def test_the_key_may_come_in_the_address(world: World) -> None:
+    async with world.stranger() as http:
+        async with http.get(f"/api/version?apikey={world.access.api_key}") as answer:
+            assert answer.status == 200
+        async with http.get("/api/version?apikey=0") as answer:
+            assert answer.status == 403
+        # and opens nothing else
+        async with http.get(f"/state.json?apikey={world.access.api_key}") as answer:
+            assert answer.status == 403
