@@ -43,7 +43,7 @@ from appliance.setup.radio import Radio
 from appliance.store import Record
 from appliance.web.access import Access, Surroundings
 from appliance.web.captive import HOTSPOT_ADDRESS
-from appliance.web.live import Live
+from appliance.web.live import Live, cam_url
 from appliance.web.local import LocalPage
 from appliance.web.logs import Logs, Ring
 from appliance.web.octoprint import OctoPrint
@@ -204,10 +204,9 @@ class Front:
     def _facts(self) -> HelloFacts:
         """Of the settings as they are now, with the address of the live picture."""
         facts = self._inside.facts(self.own.settings)
-        if self.server is None or not facts.camera or not facts.local_ip:
+        if self.server is None or not facts.camera:
             return facts
-        port = f":{self.server.port}" if self.server.port != 80 else ""
-        address = f"http://{facts.local_ip}{port}/live.mjpeg?key={self.access.feed_key}"
+        address = cam_url(facts.local_ip or "", self.server.port, self.access.feed_key)
         return dataclasses.replace(facts, cam_url=address)
 
     async def _values(self) -> Values:

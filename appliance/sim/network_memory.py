@@ -11,6 +11,7 @@ from appliance.sim.network import Air, SimulatedNetwork
 from appliance.store import Record
 
 IP = "127.0.0.1"  # where a browser on this machine finds the device, whatever the link is
+SCAN_TIME, JOIN_TIME = 2.0, 4.0  # seconds, as on a real device
 FILE = "simulated-network.json"
 
 
@@ -32,7 +33,9 @@ class RememberingNetwork(SimulatedNetwork):
     def __init__(self, run: Path) -> None:
         self._record = Record(run / FILE, Remembered)
         self._last = self._record.load() or Remembered()
-        super().__init__(Air(cable=self._last.cable), ip=IP)
+        super().__init__(
+            Air(cable=self._last.cable), ip=IP, scan_time=SCAN_TIME, join_time=JOIN_TIME
+        )
         if self._last.ssid:
             self.resume(self._last.ssid)
 
