@@ -65,7 +65,7 @@ def done(shown: Shown) -> Html:
 def _next_steps() -> Html:
     steps = (
         "Open polar3d.com and sign in.",
-        "Your printer stands under Printers, with this serial number.",
+        "Find this printer in your account, by its serial number.",
         "Choose an object and print it.",
     )
     return html.text(

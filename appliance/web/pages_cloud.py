@@ -80,7 +80,7 @@ def _hint() -> Html:
         tag("h2", "No account, or no PIN yet?"),
         tag(
             "p",
-            "Make an account at polar3d.com; it costs nothing. Then open the settings of your "
-            "account there and set a PIN for your printers.",
+            "Make an account at polar3d.com. Then open the settings of your account there, where "
+            "the PIN stands; there may be none until you set one.",
         ),
     )

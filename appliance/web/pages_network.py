@@ -105,7 +105,8 @@ def _afterwards(shown: Shown) -> Html:
     name, address = shown.view.hotspot_name, shown.values.address
     where = "Look at the printer's display: it shows whether it worked, and an address."
     if not shown.view.facts.has_panel:
-        where = f"Then open http://{address}/ there." if address else ""
+        found = f"http://{address}/" if address else "the printer's address: your router lists it"
+        where = f"Then open {found}."
     opened = "Open the address shown there." if shown.view.facts.has_panel else ""
     back = f"If it did not work, the Wi-Fi {name} is back within 30 seconds: join it again."
     steps = ("Connect your phone to the network that you choose here.", where, opened, back)

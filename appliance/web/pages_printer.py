@@ -104,7 +104,7 @@ def _form(shown: Shown) -> Html:
             "Make",
             _makes(shown),
             shown.view.record.answers.printer_make,
-            hint="As the Polar Cloud knows it; it chooses how your prints are sliced.",
+            hint="As the Polar Cloud calls it.",
         ),
         _volume(shown, fields),
         _connection(shown, fields),

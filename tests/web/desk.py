@@ -73,6 +73,7 @@ class FakeDesk:
 
     def __init__(self, step: Step = Step.WELCOME, network: NetworkState = HOTSPOT) -> None:
         self.active = True
+        self.stranger = False  # the browser is not let in any more
         self.record = SetupRecord(step=step)
         self.facts = Facts(
             network=network, has_camera=True, has_panel=True, hotspot=network is HOTSPOT
@@ -215,6 +216,8 @@ def wizard_app(
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if desk.stranger and request.path.startswith("/setup"):
+            raise web.HTTPForbidden(text="Not let in.")
         if request.method == "POST" and (await request.post()).get("csrf") != TOKEN:
             raise web.HTTPForbidden(text="The form's token is missing.")
         give_context(request, PageContext(csrf=TOKEN, path=request.path))

@@ -521,6 +521,8 @@ async def test_without_a_panel_the_name_leads_on(opened: Opened) -> None:
     page = await (await opened(desk)).page("/setup/network")
     assert "display" not in page
     assert "http://polar-appliance.local/" in page
+    nameless = await opened(desk, values=msgspec.structs.replace(VALUES, address=""))
+    assert "your router lists it" in await nameless.page("/setup/network")
 
 
 async def test_over_a_cable_nothing_is_lost_and_nothing_is_to_do(opened: Opened) -> None:

@@ -256,6 +256,24 @@ def test_a_phone_that_lost_the_wifi_is_told_what_to_do(visit: Visit) -> None:
         browser.complaints()  # of the requests that found nobody
 
 
+def test_a_browser_that_is_not_let_in_any_more_goes_to_the_first_page(visit: Visit) -> None:
+    desk = at(Step.PRINTER)
+    browser = visit(desk, Step.PRINTER)
+    desk.stranger = True
+    browser.until("document.body.textContent.includes('the local page')")
+    assert all("403" in each for each in browser.complaints())
+
+
+def test_what_to_do_next_stays_when_the_closed_hotspot_was_the_proof(visit: Visit) -> None:
+    desk = at(Step.NETWORK)
+    desk.join = Errand(Progress.RUNNING)
+    browser = visit(desk, Step.NETWORK)
+    desk.stranger = True
+    browser.until("!document.getElementById('lost').hidden")
+    assert browser.find("h1").text == "Joining"
+    assert all("403" in each for each in browser.complaints())
+
+
 def test_the_printers_test_is_begun_once_and_leaves_the_form_alone(visit: Visit) -> None:
     desk = at(Step.PRINTER)
     browser = visit(desk, Step.PRINTER)

@@ -112,11 +112,17 @@ function replace(part, [tag, html]) {
 
 let missed = 0;
 
+// Not let in any more. A page that waits for the network stays for a while: the hotspot, which
+// was the proof, is closed then, and what to do next stands on that page.
+function mayLeave() {
+  return page.waits === undefined || missed >= 8;
+}
+
 async function look() {
   let state;
   try {
     const answer = await fetch(`/setup/state.json?step=${page.step}`, { cache: "no-store" });
-    if (answer.status === 401 || answer.status === 403) { location.assign("/"); return; }
+    if (answer.status === 403 && mayLeave()) { location.assign("/"); return; }
     if (!answer.ok) throw new Error(answer.status);
     state = await answer.json();
     missed = 0;
