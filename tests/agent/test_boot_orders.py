@@ -1,0 +1,179 @@
+"""What the boot file asks for is carried out, patiently where that helps, and its secrets wiped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from appliance.agent.boot_orders import REGISTER_PAUSES, BootOrders
+from appliance.agent.membership import NotRegistered
+from appliance.errors import CloudError
+from appliance.host.network_api import Link
+from appliance.setup.boot_file import BootFile
+from appliance.sim.network import PASSWORD, SimulatedWifi
+from tests.agent.setup_world import Cloud, Networked
+
+WIFI = f'[wifi]\nssid = "Workshop"\npassword = "{PASSWORD}"\ncountry = "DE"\n'
+ACCOUNT = '[cloud]\nemail = "owner@example.com"\npin = "90817263"\n'
+
+
+class Card:
+    """A device with a file on its boot partition; its pauses end when :attr:`turn` says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = Networked()
+        self.cloud = Cloud()
+        self.path = folder / "boot" / "polar-appliance.toml"
+        self.path.parent.mkdir()
+        self.state = folder / "state"
+        self.pauses: list[float] = []
+        self.paused = asyncio.Event()
+        self.turn = asyncio.Semaphore(0)
+        self.told: list[str] = []
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.paused.set()
+        await self.turn.acquire()
+
+    def orders(self, text: str) -> BootOrders:
+        self.path.write_text(text)
+        return BootOrders(
+            BootFile(self.path, self.state),
+            self.world.watch,
+            self.cloud,
+            self.world.state,
+            told=self.told.append,
+            sleep=self._sleep,
+        )
+
+    async def waits(self) -> None:
+        """The orders wait."""
+        await asyncio.wait_for(self.paused.wait(), 20)
+        self.paused.clear()
+
+    async def pause(self) -> None:
+        """The orders wait; let them go on."""
+        await self.waits()
+        self.turn.release()
+
+    def text(self) -> str:
+        return self.path.read_text()
+
+    def beside(self) -> str:
+        file = self.path.with_name("polar-appliance-problem.txt")
+        return file.read_text() if file.exists() else ""
+
+
+@pytest.fixture
+async def card(tmp_path: Path) -> AsyncIterator[Card]:
+    yield Card(tmp_path)
+
+
+async def test_no_file_no_orders(card: Card) -> None:
+    orders = BootOrders(
+        BootFile(card.path, card.state),
+        card.world.watch,
+        card.cloud,
+        card.world.state,
+        told=card.told.append,
+    )
+    async with card.world.alive():
+        await orders.run()
+        await card.world.link(Link.HOTSPOT)
+    assert not orders.registers
+    assert card.world.state.problem is None
+
+
+async def test_joined_and_registered_the_secrets_are_gone(card: Card) -> None:
+    orders = card.orders(WIFI + ACCOUNT)
+    assert orders.registers
+    async with card.world.alive():
+        await orders.run()
+        assert card.world.state.network.link is Link.WIFI
+    assert card.world.network.country == "DE"
+    assert [one.pin for one in card.cloud.asked] == ["90817263"]
+    assert PASSWORD not in card.text()
+    assert "90817263" not in card.text()
+    again = BootOrders(
+        BootFile(card.path, card.state),
+        card.world.watch,
+        card.cloud,
+        card.world.state,
+        told=card.told.append,
+    )
+    await again.run()
+    assert len(card.cloud.asked) == 1
+
+
+async def test_no_hotspot_before_its_wifi_was_tried(card: Card) -> None:
+    orders = card.orders(WIFI)
+    async with card.world.alive():
+        await card.world.pass_time(100)
+        assert not card.world.is_open()
+        await orders.run()
+        await card.world.link(Link.WIFI)
+
+
+async def test_a_wrong_password_is_said_and_the_hotspot_opens(card: Card) -> None:
+    orders = card.orders(WIFI.replace(PASSWORD, "wrong password"))
+    async with card.world.alive():
+        await orders.run()
+        await card.world.pass_time(20)
+        await card.world.link(Link.HOTSPOT)
+    assert "wrong password" in card.text(), "nothing was joined with it"
+    assert "wrong password" not in card.beside()
+    assert "Workshop" in card.beside()
+    assert card.world.state.problem is not None
+    assert len(card.told) == 1
+
+
+async def test_a_router_that_is_off_is_waited_for_but_not_under_a_persons_hands(
+    card: Card,
+) -> None:
+    card.world.air.vanish(b"Workshop")
+    orders = card.orders(WIFI)
+    async with card.world.alive():
+        run = asyncio.create_task(orders.run())
+        await card.waits()
+        await card.world.pass_time(20)
+        await card.world.link(Link.HOTSPOT)
+        card.world.watch.touch()
+        card.world.air.appear(SimulatedWifi(ssid=b"Workshop"))
+        card.turn.release()
+        await card.waits()
+        assert card.world.is_open()
+        await card.world.pass_time(301)
+        card.turn.release()
+        await asyncio.wait_for(run, 20)
+        await card.world.link(Link.WIFI)
+    assert PASSWORD not in card.text()
+
+
+async def test_a_cloud_that_cannot_be_reached_is_tried_again(card: Card) -> None:
+    card.cloud.refusals = [
+        CloudError("Not reached."),
+        NotRegistered("SERVER_ERROR", "Try again."),
+    ]
+    run = asyncio.create_task(card.orders(ACCOUNT).run())
+    await card.pause()
+    await card.pause()
+    await asyncio.wait_for(run, 20)
+    assert card.pauses == list(REGISTER_PAUSES[:2])
+    assert card.cloud.serial_number == "P3D1"
+    assert "90817263" not in card.text()
+    assert card.beside() == ""
+
+
+async def test_a_wrong_pin_is_said_and_not_tried_again(card: Card) -> None:
+    card.cloud.refusals = [NotRegistered("EMAIL_PIN_ERROR", "Check both.")]
+    await asyncio.wait_for(card.orders(ACCOUNT).run(), 20)
+    assert len(card.cloud.asked) == 1
+    assert "Check both." in card.beside()
+    assert "90817263" not in card.beside()
+    problem = card.world.state.problem
+    assert problem is not None
+    assert problem.short == "Not registered"
