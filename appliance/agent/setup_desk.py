@@ -219,7 +219,8 @@ class Desk:
         self._see_join_that_was_cut()
         self._see(steps.settled(self._record, self._facts()))
         registered = self._devices.account.serial_number is not None
-        if registered and not self._was_registered and self._record.answers == Answers():
+        untouched = self.first_boot and self._record.answers == Answers()
+        if registered and not self._was_registered and untouched:
             self._finish()  # by its settings, with no person in between
         if self._was_registered and not registered and self._record.finished:
             await self.open_setup()  # it was taken out of the cloud
