@@ -38,39 +38,14 @@ def icon(name: str, size: int = 24) -> Html:
     if name == "logo":
         return tag("img", src="/static/icon.svg", alt="", width=size, height=size)
     path = Html(f'<path d="{_PATHS[name]}"/>')
-    return tag(
-        "svg",
-        path,
-        viewbox="0 0 24 24",
-        width=size,
-        height=size,
-        fill="none",
-        stroke="currentColor",
-        stroke_width="2",
-        stroke_linecap="round",
-        stroke_linejoin="round",
-        aria_hidden="true",
-    )
+    sized = {"width": size, "height": size} if size != 24 else {}
+    return tag("svg", path, viewbox="0 0 24 24", class_="icon", aria_hidden="true", **sized)
 
 
 def bars(strength: int) -> Html:
     """How strong a Wi-Fi is (percent), as four bars."""
     lit = 1 + (strength > 30) + (strength > 55) + (strength > 75)
-    drawn = "".join(
-        f'<path d="M{4 + 5 * place} 22V{23 - height}"{_faint(place >= lit)}/>'
-        for place, height in enumerate(_BARS)
-    )
-    return tag(
-        "svg",
-        Html(drawn),
-        viewbox="0 0 24 24",
-        width=24,
-        height=24,
-        stroke="currentColor",
-        stroke_width="3",
-        aria_hidden="true",
-    )
-
-
-def _faint(off: bool) -> str:
-    return ' class="off"' if off else ""
+    drawn = [f"M{4 + 5 * place} 22V{23 - height}" for place, height in enumerate(_BARS)]
+    faint = f'<path class="off" d="{"".join(drawn[lit:])}"/>' if lit < len(drawn) else ""
+    path = Html(f'<path d="{"".join(drawn[:lit])}"/>{faint}')
+    return tag("svg", path, viewbox="0 0 24 24", class_="icon bars", aria_hidden="true")

@@ -122,7 +122,8 @@ class Wizard:
         step = Step(asked) if asked in tuple(Step) else view.record.step
         shown = Shown(
             view=view,
-            values=await self._values(),
+            # Only the panel's part needs them, and a page asks every moment.
+            values=await self._values() if step is Step.PANEL else Values(),
             context=page_context(request),
             pressed=await self._pressed(step),
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import which
 
 from aiohttp import web
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
@@ -91,8 +92,10 @@ class Browser:
         )
 
     def until_true(self, seen: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda _driver: seen())
+        """Wait until something is so; a page may go while it is looked at."""
+        WebDriverWait(
+            self.driver, PATIENCE, 0.05, (NoSuchElementException, StaleElementReferenceException)
+        ).until(lambda _driver: seen())
 
     def until_page(self, step: Step) -> None:
         """Wait until this step's page is there."""

@@ -2,7 +2,7 @@
 
 const page = document.querySelector(".wizard")?.dataset ?? {};
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
-const POLL = 1500; // ms
+const POLL = 1000; // ms
 
 for (const element of all("[data-script]")) element.hidden = false;
 
@@ -115,7 +115,7 @@ let missed = 0;
 // Not let in any more. A page that waits for the network stays for a while: the hotspot, which
 // was the proof, is closed then, and what to do next stands on that page.
 function mayLeave() {
-  return page.waits === undefined || missed >= 8;
+  return page.waits === undefined || missed >= 12;
 }
 
 async function look() {
@@ -130,7 +130,7 @@ async function look() {
     missed += 1;
   }
   const lost = document.getElementById("lost");
-  if (lost) lost.hidden = missed < 2;
+  if (lost) lost.hidden = missed < 3;
   if (!state) return;
   // What this page waited for is over: the next page says how it went.
   if (page.waits !== undefined && state.waits !== page.waits) {
@@ -147,4 +147,8 @@ async function watch() {
   if (!document.hidden) await look();
   setTimeout(watch, POLL);
 }
-if (page.step) setTimeout(watch, POLL);
+if (page.step) {
+  setTimeout(watch, POLL);
+  // A phone that was in the pocket meanwhile knows at once.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+}
