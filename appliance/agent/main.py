@@ -122,17 +122,21 @@ async def _build(
     commands = Commands(state, doers, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
     membership.hand_on(commands.handle)
-    view = PanelView(
-        _fixed(settings), state, client, lambda: membership.identity, queue, photographer
-    )
+    known = _fixed(settings)
+    view = PanelView(known, state, client, lambda: membership.identity, queue, photographer)
     deeds = PanelDeeds(doers, plate, power, lambda: membership.unregister(client))
-    panel = _panel(settings, state, view, deeds, stack) if settings.has_panel else []
+    panel = _panel(settings, Panel(state, view, deeds.do, door.see), stack)
     acts = Acts(state, membership, client, jobs, outbox, camera, gate)
     runner = await ipc.serve(AgentService(acts).app(), settings.agent_socket)
     stack.push_async_callback(runner.cleanup)
     pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
-    interval = settings.cloud.status_interval
-    reporter = Reporter(state, interval, client.send, membership.serial_number, jobs.announced)
+    reporter = Reporter(
+        state,
+        settings.cloud.status_interval,
+        client.send,
+        membership.serial_number,
+        jobs.announced,
+    )
     sender = OutboxSender(
         outbox,
         delivery.send_report,
@@ -158,18 +162,10 @@ async def _build(
     ]
 
 
-def _panel(
-    settings: Settings, state: AgentState, view: PanelView, deeds: PanelDeeds, stack: AsyncExitStack
-) -> list[Task]:
-    """The front panel's course, and the process that owns its hardware."""
-    panel = Panel(
-        state,
-        view.look,
-        deeds.do,
-        view.take_picture,
-        deeds.see_door,
-        settings.panel.menu_timeout,
-    )
+def _panel(settings: Settings, panel: Panel, stack: AsyncExitStack) -> list[Task]:
+    """The front panel's course, and the process that owns its hardware, where there is any."""
+    if not settings.has_panel:
+        return []
     stack.push_async_callback(panel.close)
     hardware = Hardware(settings.panel, settings.buttons, settings.door)
     process = PanelProcess(hardware, panel.hear)
@@ -185,6 +181,7 @@ def _fixed(settings: Settings) -> PanelState:
         name=device_name(),
         version=__version__,
         graphic=settings.panel.display.pixels is not None,
+        menu_timeout=settings.panel.menu_timeout,
         materials=tuple(settings.materials),
         moves=settings.moves,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from appliance.polar.codes import StatusCode
@@ -19,6 +21,10 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # a sentence about the connection
     offline_since: float | None = None  # None while online
     next_try: float | None = None  # None while online or trying just now
+
+
+QUEUE_LENGTH: Final = 8
+"""Entries of the queue that are asked for at once."""
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
@@ -60,7 +66,10 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueuePage = QueuePage()
     camera: bool = False
     picture: bytes = b""  # JPEG for the camera page
+    picture_problem: str = ""  # short: why the camera gave none
+    hardware: Problem | None = None  # of the panel's own: buttons, door switch, display
     graphic: bool = False  # the display can show pictures
+    menu_timeout: float = 30.0  # seconds without a key after which the menu closes
     materials: tuple[Material, ...] = ()
     moves: MoveSettings = MoveSettings()
 
