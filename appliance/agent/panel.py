@@ -29,7 +29,7 @@ from appliance.panel.actions import (
 )
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Line, Screen, Tone
-from appliance.panel.screens import front, home_action
+from appliance.panel.screens import front
 from appliance.panel.state import PanelState
 from appliance.panel.wire import DoorSeen, Health, Stroked, Up
 from appliance.polar.job import Outcome, Phase
@@ -172,10 +172,9 @@ class Panel:
 
     def _scene_now(self, state: PanelState) -> object:
         """What the keys mean; as long as this is the same, they do the same."""
-        answer = self._menu.told or self._menu.reading
         pages = tuple(place.page for place in self._menu.places)
-        home = None if pages else [home_action(state, KeyStroke(key)) for key in Key]
-        return answer, pages, front(state), state.problem, home
+        deeds = [menu.press(self._menu, KeyStroke(key), state)[1] for key in Key]
+        return self._menu.told, self._menu.reading, pages, front(state), state.problem, deeds
 
     def _begin(self, action: Action) -> None:
         if isinstance(action, DismissProblem):

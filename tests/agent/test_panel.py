@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.agent.panel import Panel
 from appliance.agent.state import AgentState
 from appliance.errors import JobRefused
+from appliance.panel import menu
 from appliance.panel.actions import Action, Cancel, Jog, PlateCleared, Preheat, Resume, ShutDown
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Screen
@@ -176,6 +179,35 @@ async def test_back_does_not_dismiss_a_problem_that_nobody_saw(now: list[float])
     now[0] += 1
     rig.press(Key.LEFT)
     assert rig.state.problem is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(EXAMPLES)), st.sampled_from(list(Key)), st.floats(0, 2)),
+        max_size=25,
+    )
+)
+async def test_a_deed_is_always_one_that_was_to_be_seen(
+    steps: list[tuple[str, Key, float]],
+) -> None:
+    """Whatever changes as a person presses: what is done is what the display said."""
+    with pytest.MonkeyPatch.context() as patch:
+        now = [1000.0]
+        patch.setattr("appliance.agent.panel.time.monotonic", lambda: now[0])
+        rig = Rig()
+        begun: list[Action] = []
+        patch.setattr(rig.panel, "_begin", begun.append)
+        for example, key, seconds in steps:
+            rig.panel._draw()
+            seen, open_menu = rig.look(), rig.panel._menu
+            now[0] += seconds
+            rig.seen = EXAMPLES[example]  # changes as the finger goes down
+            rig.panel.hear(Stroked(KeyStroke(key)))
+            if begun:
+                _, meant = menu.press(open_menu, KeyStroke(key), seen)
+                assert begun == [meant]
+            begun.clear()
 
 
 async def test_a_mistake_in_a_screen_is_shown_and_ends_nothing(
