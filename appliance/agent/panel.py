@@ -38,7 +38,7 @@ from appliance.printer.api import JobState, Problem
 log = logging.getLogger(__name__)
 
 REDRAW = 1.0  # seconds; elapsed times and "next try in" count on without any news
-REST = 0.1  # seconds between two screens that no key asked for
+REST = 0.3  # seconds between two screens that no key asked for; each costs a small Pi some ms
 PICTURE_PAUSE = 2.0  # seconds between two pictures of the camera page
 SETTLED = 0.5  # seconds for which what changed by itself takes no key: it was not seen yet
 LAST_WORD = 90.0  # seconds for which the device may still be there after it was switched off
