@@ -44,6 +44,7 @@ class FakePrinter:
         self.started_keys: list[str] = []
         self.forgotten: list[str] = []
         self.refusal: PrinterError | None = None
+        self.away: PrinterError | None = None
         self.pauses: list[api.PauseKind] = []
         self.resumes = 0
         self.unseen: tuple[api.Job, ...] = ()
@@ -82,6 +83,8 @@ class FakePrinter:
         return self.now()
 
     async def snapshot(self) -> api.Snapshot:
+        if self.away is not None:
+            raise self.away
         return self.now()
 
     async def pause(self, kind: api.PauseKind = api.PauseKind.PAUSE) -> api.Snapshot:
@@ -163,22 +166,31 @@ class World:
         self.plate_settings = PlateSettings(confirm=False)
         self.has_ok = True
         self.next_prints = 0
+        self.serial_number: str | None = "P3D1"
+        self.clock = 0.0  # seconds, of door and gate
         self.begin()
 
-    def begin(self) -> None:
-        """The agent starts."""
+    def begin(self, *, heard: bool = True) -> None:
+        """The agent starts; ``heard`` tells whether the printer daemon speaks up at once."""
         self.state = AgentState()
         self.printer.state = self.state
         self.outbox = Outbox(self.folder / "outbox")
-        self.owed = Reports(self.outbox, lambda: "P3D1")
-        self.door = Door(self.door_settings, self.state, self.printer, has_ok=self.has_ok)
+        self.owed = Reports(self.outbox, lambda: self.serial_number)
+        self.door = Door(
+            self.door_settings,
+            self.state,
+            self.printer,
+            has_ok=self.has_ok,
+            clock=lambda: self.clock,
+        )
         self.plate = Plate(self.folder, self.plate_settings, self.state, self._print_next)
-        self.gate = Gate(self.printer, self.door, self.plate)
+        self.gate = Gate(self.printer, self.door, self.plate, clock=lambda: self.clock)
         self.jobs = CloudJobs(
             self.state, self.folder, self.printer, self._fetch, self.video, self.owed, self.gate
         )
         self.task = asyncio.create_task(self._run())
-        self.printer.tell()
+        if heard:
+            self.printer.tell()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
