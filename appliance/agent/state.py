@@ -1,7 +1,8 @@
 """What the parts of the agent know together, with one revision to wait for.
 
-Each value has one writer: the printer watch writes the snapshot, jobs.py the job, door.py
-what concerns the door, plate.py whether the plate is full, the cloud handler the rest.
+Jobs.py alone writes the job, door.py what concerns the door, plate.py whether the plate is
+full. The snapshot comes from the printer watch and from whoever asked the printer daemon for
+something: an older one than the last is passed over. Notices and problems come from all.
 """
 
 from __future__ import annotations
