@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
+from appliance import ipc
 from appliance.agent.door import Door
 from appliance.agent.gate import Gate
 from appliance.agent.identity import Identity, IdentityStore
@@ -21,6 +24,7 @@ from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.cloud.reconnect import Backoff
+from appliance.config import PathSettings, Settings
 from appliance.errors import JobRefused, PrinterError
 from appliance.polar.actions import Registered
 from appliance.polar.job import CloudJob
@@ -287,3 +291,19 @@ async def linked(tmp_path: Path) -> AsyncIterator[Linked]:
         yield one
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(paths=PathSettings(state=str(tmp_path / "state"), run=str(tmp_path / "run")))
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[web.Application, Path], Awaitable[None]]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(app: web.Application, socket: Path) -> None:
+            runner = await ipc.serve(app, socket)
+            stack.push_async_callback(runner.cleanup)
+
+        yield start
