@@ -216,6 +216,18 @@ def test_a_bus_that_hangs_is_told_and_its_recovery_too(bench: Bench) -> None:
     assert bench.report() is None
 
 
+def test_a_bus_that_never_comes_back_leaves_the_painter_stuck(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.panel.painter.STUCK", 0.05)
+    assert not bench.painter.stuck
+    bench.glass.free.clear()
+    bench.show("one")
+    wait(lambda: bench.painter.stuck)
+    bench.glass.free.set()
+    wait(lambda: not bench.painter.stuck)
+
+
 def wait(test: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not test():
@@ -239,3 +251,15 @@ def test_the_farewell_is_the_last_screen_and_no_bus_holds_it_up() -> None:
     hanging.painter.finish(Screen(title="farewell"), 0.05)
     assert time.monotonic() - begin < PATIENCE
     hanging.glass.free.set()
+
+
+def test_a_screen_that_says_farewell_stays_and_is_shown_from_its_beginning() -> None:
+    bench = Bench()
+    bench.painter.show(Screen(title="Shutting down", farewell=True))
+    assert bench.glass.next() == "Shutting down"
+    time.sleep(0.05)
+    bench.painter.finish(Screen(title="Starting"), PATIENCE)
+    title, elapsed = bench.glass.shown.get(timeout=PATIENCE)
+    assert title == "Shutting down"
+    assert elapsed < 0.05
+    assert bench.glass.shown.empty()
