@@ -43,6 +43,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     owed_error: str  # why the last delivery failed
     door: int | None = None  # protocol section 3.12; None = no switch
     plate_full: bool = False  # until a person cleared the build plate
+    panel: str = ""  # a sentence about the front panel's hardware; empty without a panel
     snapshot: Snapshot | None
 
 

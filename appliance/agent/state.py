@@ -30,6 +30,7 @@ class AgentState:
         self.plate_full = False  # a print lies on the build plate until a person clears it
         self.updating = False
         self.problem: Problem | None = None  # in front on the panel until it is dismissed
+        self.panel_health: dict[str, Problem | None] = {}  # by the part of the panel's hardware
 
     def inputs(self) -> StatusInputs:
         """All that the status depends on, at this moment."""
@@ -95,6 +96,17 @@ class AgentState:
         """An update of the appliance began or ended."""
         self.updating = updating
         self.revision.bump()
+
+    def see_health(self, part: str, problem: Problem | None) -> None:
+        """One part of the panel's hardware (display, buttons, door) says how it does."""
+        self.panel_health[part] = problem
+        self.revision.bump()
+
+    @property
+    def panel_problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the panel's hardware; each problem once."""
+        found = (problem for _, problem in sorted(self.panel_health.items()) if problem)
+        return tuple(dict.fromkeys(found))
 
     def see_problem(self, problem: Problem | None) -> None:
         """Something that a person at the panel must read; None = it was dismissed."""

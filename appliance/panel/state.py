@@ -61,6 +61,7 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     door: int | None = None  # section 3.12
     waiting_for_door: str = ""  # name of the job that begins when the door is closed
     door_asks: bool = False  # the door paused the print: closing it, then OK, goes on
+    plate_full: bool = False  # a print lies on the build plate until a person clears it
     problem: Problem | None = None  # stands in front until it is dismissed
     notice: str = ""  # a sentence that is news: a refusal, what the cloud said
     queue: QueuePage = QueuePage()

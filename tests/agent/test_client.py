@@ -326,6 +326,15 @@ async def test_the_view_tells_everything(acts: Acts, parts: Parts, linked: Linke
     assert msgspec.json.decode(msgspec.json.encode(view), type=AgentView) == view
 
 
+async def test_the_view_tells_how_the_front_panel_does(acts: Acts, linked: Linked) -> None:
+    assert acts.view().panel == ""
+    linked.state.see_health("buttons", None)
+    assert acts.view().panel == "ready"
+    linked.state.see_health("door", api.Problem("Pin 22: pin", "door.pin: It cannot be used."))
+    linked.state.see_health("display", api.Problem("No display", "Nothing answers."))
+    assert acts.view().panel == "Nothing answers. door.pin: It cannot be used."
+
+
 async def test_cancel_ends_whatever_runs(acts: Acts, parts: Parts) -> None:
     await acts.cancel()
     assert parts.canceled == ["any"]
