@@ -82,3 +82,11 @@ def test_the_first_problem_of_the_panels_hardware_is_shown() -> None:
     rig.state.see_health("buttons", None)
     rig.state.see_health("door", None)
     assert rig.view.look().hardware is None
+
+
+def test_the_plate_and_the_door_are_shown() -> None:
+    rig = Rig()
+    assert not rig.view.look().plate_full
+    rig.state.see_plate(True)
+    rig.state.see_door(2)
+    assert (rig.view.look().plate_full, rig.view.look().door) == (True, 2)
