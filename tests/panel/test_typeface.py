@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.panel import typeface
@@ -53,6 +53,7 @@ def test_missing_graphemes_are_boxes_of_one_width() -> None:
 
 
 @given(st.text(max_size=300), st.integers(0, 300))
+@example("\x1b", 0)  # nothing of it is to be seen
 @settings(deadline=None)
 def test_a_cut_text_fits(text: str, width: int) -> None:
     cut = SMALL.cut(text, width)
