@@ -147,11 +147,19 @@ def status(options: Options, as_json: bool) -> None:
         sys.exit(1)
 
 
+_without_agent = click.option(
+    "--without-agent",
+    is_flag=True,
+    help="Also while the agent is off: you have looked at the door yourself.",
+)
+
+
 @cli.command(name="print")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--no-wait", is_flag=True, help="Return as soon as the print has begun.")
+@_without_agent
 @click.pass_obj
-def print_file(options: Options, file: Path, no_wait: bool) -> None:
+def print_file(options: Options, file: Path, no_wait: bool, without_agent: bool) -> None:
     """Print a G-code FILE from this device."""
     from appliance.agent.client import print_local  # noqa: PLC0415
     from appliance.status_text import bar, duration  # noqa: PLC0415
@@ -162,7 +170,15 @@ def print_file(options: Options, file: Path, no_wait: bool) -> None:
             f"{bar(percent)} {percent:5.1f} %  {duration(seconds)}  {state:<10}{end}", nl=False
         )
 
-    ended = _run(print_local(options.settings(), file.resolve(), show, wait=not no_wait))
+    ended = _run(
+        print_local(
+            options.settings(),
+            file.resolve(),
+            show,
+            wait=not no_wait,
+            without_agent=without_agent,
+        )
+    )
     if ended is None:
         click.echo(f"Printing {file.name}.")
         return
@@ -188,12 +204,13 @@ def pause(options: Options, kind: str) -> None:
 
 
 @cli.command()
+@_without_agent
 @click.pass_obj
-def resume(options: Options) -> None:
+def resume(options: Options, without_agent: bool) -> None:
     """Go on with a paused print."""
     from appliance.agent.client import resume as ask  # noqa: PLC0415
 
-    _run(ask(options.settings()))
+    _run(ask(options.settings(), without_agent=without_agent))
     click.echo("Resuming.")
 
 

@@ -42,6 +42,10 @@ class Unreachable(ApplianceError):
     default_short = "Service is off"
 
 
+class NobodyThere(Unreachable):
+    """No process listens on the socket: what was asked was certainly not done."""
+
+
 class NotAllowed(ApplianceError):
     """The socket belongs to others."""
 
@@ -121,8 +125,8 @@ async def ask(
 ) -> T:
     """Send (method, path) with ``content`` and return the typed answer.
 
-    Raises what the server refused with, Unreachable when nothing answers within ``limit``
-    seconds.
+    Raises what the server refused with, NobodyThere when no process listens, Unreachable
+    when nothing answers within ``limit`` seconds.
     """
     data = msgspec.json.encode(content) if content is not None else None
     timeout = aiohttp.ClientTimeout(total=limit)
@@ -135,7 +139,8 @@ async def ask(
                 "You may not use the appliance's services. Add your user to their group "
                 "(sudo usermod -aG polar-appliance $USER) and log in again, or use sudo."
             ) from error
-        raise Unreachable(f"{request[1]}: {error or 'no answer in time'}") from error
+        kind = NobodyThere if isinstance(error, aiohttp.ClientConnectorError) else Unreachable
+        raise kind(f"{request[1]}: {error or 'no answer in time'}") from error
     if response.status == 200:
         return msgspec.json.decode(received, type=answer)
     raise _error(response.status, received)

@@ -101,6 +101,7 @@ def _rest(view: AgentView) -> Iterator[tuple[str, str]]:
     if view.last_job is not None:
         yield "Last cloud job", _outcome(view.last_job)
     yield "Camera", view.camera
+    yield "Front panel", view.panel
     if view.owed:
         reason = f": {view.owed_error}" if view.owed_error else ""
         yield "Owed to the cloud", f"{view.owed} waiting{reason}"

@@ -137,15 +137,26 @@ def test_config_show_tells_origins_and_hides_the_pin(off: Path) -> None:
     assert "# default" in lines["printer.park_x"]
 
 
+@pytest.mark.parametrize("command", [["resume"], ["print", "{file}"]])
+def test_a_door_that_nobody_reads_is_said(off: Path, tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "a.gcode"
+    file.write_text("G28\n")
+    off.write_text(f"{off.read_text()}[door]\npin = 17\n")
+    said = call("--config", off, *(part.format(file=file) for part in command))
+    assert (said.code, "--without-agent" in said.text) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (["pause"], "polar-printer"),
         (["pause", "--kind", "cold"], "polar-printer"),
         (["resume"], "polar-printer"),
+        (["resume", "--without-agent"], "polar-printer"),
         (["plate-clear"], "polar-agent"),
         (["cancel"], "polar-printer"),
         (["print", "{file}"], "polar-printer"),
+        (["print", "--without-agent", "{file}"], "polar-printer"),
         (["unregister", "--yes"], "polar-agent"),
     ],
 )

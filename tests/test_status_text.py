@@ -188,6 +188,12 @@ def test_a_full_plate_says_what_to_do() -> None:
     )
 
 
+def test_the_front_panel_is_told_where_there_is_one() -> None:
+    assert told(VIEW, READY)["Front panel"] == "", "and table() leaves it out"
+    view = changed(VIEW, panel="buttons.ok: The button is down all the time.")
+    assert told(view, READY)["Front panel"] == "buttons.ok: The button is down all the time."
+
+
 def test_the_table_stands_in_two_columns_without_empty_lines() -> None:
     text = table(iter([("A", "one"), ("Long label", "two"), ("B", "")]))
     assert text == "A           one\nLong label  two"

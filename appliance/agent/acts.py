@@ -64,6 +64,7 @@ class Acts:
             door=self._state.door,
             plate_full=self._state.plate_full,
             page_port=self._state.page_port,
+            panel=self._panel_text(),
         )
 
     async def register(self, account: RegisterAs) -> None:
@@ -96,6 +97,12 @@ class Acts:
         if job is not None and preparing(job):
             raise JobRefused(f"{job.name} of the Polar Cloud is about to begin. Cancel it first.")
         return await self._gate.start_now(request)
+
+    def _panel_text(self) -> str:
+        if not self._state.panel_health:
+            return ""
+        problems = self._state.panel_problems
+        return " ".join(problem.long for problem in problems) or "ready"
 
     def _camera_text(self) -> str:
         if not self._camera.available:

@@ -45,6 +45,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     door: int | None = None  # protocol section 3.12; None = no switch
     plate_full: bool = False  # until a person cleared the build plate
     page_port: int = 0  # where the device's own page is; 0 = it is not served
+    panel: str = ""  # a sentence about the front panel's hardware; empty without a panel
     snapshot: Snapshot | None
 
 

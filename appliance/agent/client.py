@@ -13,12 +13,12 @@ import msgspec
 from appliance import ipc
 from appliance.agent.api import AgentView, AllowCode, RegisterAs
 from appliance.config import Settings
-from appliance.errors import ApplianceError, PrinterError
+from appliance.errors import ApplianceError, JobRefused, PrinterError
 from appliance.printer import api
 from appliance.printer.client import PrinterClient
 
 SHORT_LIMIT = 5.0  # seconds
-START_LIMIT = 15.0  # seconds: longer than the agent waits for the printer daemon
+START_LIMIT = 25.0  # seconds: longer than the agent waits for the printer daemon, asked twice
 REGISTER_LIMIT = 120.0  # seconds: connecting may take a few tries
 
 T = TypeVar("T")
@@ -63,13 +63,19 @@ async def cancel(settings: Settings) -> None:
             await client.cancel()
 
 
-async def resume(settings: Settings) -> None:
-    """Go on with the paused print: through the agent, which knows the door, where it runs."""
+async def resume(settings: Settings, *, without_agent: bool = False) -> None:
+    """Go on with the paused print: through the agent, which knows the door.
+
+    While the agent is off directly, with a door only where ``without_agent`` allows it.
+    """
     try:
         await _ask_agent(settings, "/resume", limit=START_LIMIT)
-    except ipc.Unreachable:
+    except ipc.NobodyThere:
+        _refuse_unread_door(settings, without_agent)
         async with PrinterClient(settings.printer_socket) as client:
             await client.resume()
+    except ipc.Unreachable as error:
+        raise _silent() from error
 
 
 async def clear_plate(settings: Settings) -> None:
@@ -94,11 +100,16 @@ async def allow(settings: Settings, code: str) -> None:
         ) from error
 
 
-async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool) -> api.Job | None:
-    """Start a local print; with ``wait`` follow it and return how it ended."""
+async def print_local(
+    settings: Settings, file: Path, show: Show, *, wait: bool, without_agent: bool = False
+) -> api.Job | None:
+    """Start a local print; with ``wait`` follow it and return how it ended.
+
+    While the agent is off directly, with a door only where ``without_agent`` allows it.
+    """
     request = api.StartJob(path=str(file), key=secrets.token_hex(8), name=file.name)
     async with PrinterClient(settings.printer_socket) as client:
-        started = await _start(settings, client, request)
+        started = await _start(settings, client, request, without_agent=without_agent)
         if not wait:
             return None
         last = started.job
@@ -119,15 +130,52 @@ async def print_local(settings: Settings, file: Path, show: Show, *, wait: bool)
     return last
 
 
-async def _start(settings: Settings, client: PrinterClient, request: api.StartJob) -> api.Snapshot:
+async def _start(
+    settings: Settings, client: PrinterClient, request: api.StartJob, *, without_agent: bool
+) -> api.Snapshot:
     """Through the agent, which knows door and plate, or directly while it is off."""
     http = ipc.connect(settings.agent_socket)
     try:
         return await ipc.ask(http, ("POST", "/print"), request, api.Snapshot, START_LIMIT)
-    except ipc.Unreachable:
+    except ipc.NobodyThere:
+        _refuse_unread_door(settings, without_agent)
+        _refuse_full_plate(settings, await client.snapshot())
         return await client.start(request)
+    except ipc.Unreachable as error:
+        raise _silent() from error
     finally:
         await http.close()
+
+
+def _refuse_unread_door(settings: Settings, without_agent: bool) -> None:
+    """Raises JobRefused where there is a door that nobody looks at while the agent is off."""
+    if settings.door.pins() and not without_agent:
+        raise JobRefused(
+            "The agent is not running, and it alone reads the door's switch. Start it "
+            "(systemctl start polar-agent, or polar-appliance up); or look at the door "
+            "yourself, and say --without-agent."
+        )
+
+
+def _refuse_full_plate(settings: Settings, snapshot: api.Snapshot) -> None:
+    """Raises JobRefused while a print lies on the plate, as far as the disk tells."""
+    from appliance.agent.plate import full_on_disk  # noqa: PLC0415
+
+    if settings.plate.confirm and full_on_disk(settings.state_folder, snapshot):
+        raise JobRefused(
+            "The build plate is not clear, and the agent, which could be told so, is not "
+            "running. Take the print off, start the agent (systemctl start polar-agent, or "
+            "polar-appliance up), then: polar-appliance plate-clear.",
+            short="Clear the plate",
+        )
+
+
+def _silent() -> ApplianceError:
+    """Nothing is done past an agent that runs: it may have begun what it was asked for."""
+    return ApplianceError(
+        "The agent runs, but it did not answer. Whether it did what it was asked for, "
+        "polar-appliance status tells; otherwise look at its log (journalctl -u polar-agent)."
+    )
 
 
 async def _agent_view(settings: Settings) -> AgentView | None:

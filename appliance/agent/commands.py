@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.agent.custom import CustomCommands
-from appliance.agent.door import Door, DoorOpen
+from appliance.agent.door import Door
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.moves import Moves
 from appliance.agent.queue import Queue, refusal
@@ -86,7 +86,7 @@ class Commands:
             messages.ConnectPrinter: lambda _: self._printer.connect(),
             messages.Temperature: lambda message: self._printer.set_temperature(message.targets),
             messages.Command: self._command,
-            messages.CustomCommand: lambda message: self._custom.run(message.custom_command),
+            messages.CustomCommand: self._custom_command,
             messages.SendNextPrintResponse: self._no_next_print,
             messages.Update: self._update,
             messages.JogPrinter: self._jog,
@@ -145,11 +145,19 @@ class Commands:
                 messages.CommandResponse(serial_number=serial_number, response=response)
             )
 
+    async def _custom_command(self, message: messages.CustomCommand) -> None:
+        try:
+            await self._custom.run(message.custom_command)
+        finally:
+            self._moves.typed(self._custom.lines(message.custom_command))
+
     async def _ask(self, lines: list[str]) -> list[str]:
         try:
             return await self._printer.run_gcode(lines)
         except ApplianceError as error:
             return [error.long]
+        finally:
+            self._moves.typed(lines)
 
     async def _no_next_print(self, message: messages.SendNextPrintResponse) -> None:
         """One that nobody waits for any more; see Queue.print_next."""
@@ -158,22 +166,28 @@ class Commands:
     async def _jog(self, message: messages.JogPrinter) -> None:
         """Field notes; without axes ``home`` means all of them.
 
-        Not with an open door: hands may be inside, and nobody at the cloud sees them.
+        Not with a door that is open or unknown: hands may be inside, and nobody at the cloud
+        sees them.
         """
-        if self._door.is_open:
-            raise DoorOpen("The door is open. Close it, then move the printer.")
+        self._let_in()
         wish = message.jog_printer
         match wish.command:
             case messages.JogKind.JOG:
                 named = {"x": wish.x, "y": wish.y, "z": wish.z}
                 distances = {axis: mm for axis, mm in named.items() if mm is not None}
-                await self._moves.jog(distances, absolute=bool(wish.absolute), speed=wish.speed)
+                await self._moves.jog(
+                    distances, absolute=bool(wish.absolute), speed=wish.speed, check=self._let_in
+                )
             case messages.JogKind.HOME:
-                await self._moves.home(wish.axes or AXES)
+                await self._moves.home(wish.axes or AXES, check=self._let_in)
             case messages.JogKind.EXTRUDE:
                 if wish.amount is None:
                     raise JobRefused("The cloud did not say how much filament to move.")
-                await self._moves.extrude(wish.amount, wish.speed)
+                await self._moves.extrude(wish.amount, wish.speed, check=self._let_in)
+
+    def _let_in(self) -> None:
+        """It may take minutes until it is a move's turn; the door is looked at again then."""
+        self._door.refuse("move the printer")
 
     async def _update(self, _message: messages.Update) -> None:
         self._state.see_notice(

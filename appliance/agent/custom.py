@@ -70,6 +70,11 @@ class CustomCommands:
         ]
         return CustomCommandList(serial_number=serial_number, custom_command_list=entries)
 
+    def lines(self, name: str) -> Sequence[str]:
+        """The G-code of the command that was listed as ``name``, if it has any."""
+        command = self._commands.get(name)
+        return command.gcode if command is not None else ()
+
     async def run(self, name: str) -> None:
         """Carry out the command that was listed as ``name``.
 

@@ -1,7 +1,8 @@
 """The printer's door: what must not start while it is open, and what opening it does.
 
 What counts is the stable reading of the switch (panel/door.py). A door that nobody knows of
-blocks nothing; a switch that is about to be read is waited for, for a moment.
+blocks nothing; a switch that is about to be read is waited for, for a moment. A switch that
+is lost closes no door: what was open when it was last read stays so.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ from typing import Protocol
 
 from appliance.agent.state import AgentState
 from appliance.errors import JobRefused, PrinterError
-from appliance.polar.codes import door_open, running_job
+from appliance.polar.codes import OPEN, door_open, running_job
 from appliance.printer.api import Job, JobState, PauseKind, Snapshot
 from appliance.settings_panel import DoorPolicy, DoorSettings
 
 log = logging.getLogger(__name__)
 
+_NOT_READ = "The door's switch was not read yet. Try again in a moment."
+_LOST = (
+    "The door was open when its switch was last read, and now it cannot be read. "
+    "See to the switch (polar-appliance doctor); a restart of the agent forgets the door."
+)
 READING_TIME = 10.0  # seconds that the panel worker may take to start on a small board
 RETRY_PAUSE = 1.0  # seconds between two tries to pause a print, or to go on with it
 
@@ -42,6 +48,10 @@ class Pausing(Protocol):
 
     async def resume(self) -> Snapshot:
         """See PrinterClient.resume."""
+
+
+def _unsaid(_detail: str) -> None:
+    """Nobody needs to know what is waited for."""
 
 
 class Door:
@@ -69,6 +79,7 @@ class Door:
         self._clock = clock
         self._reading_time = reading_time if settings.pins() else 0.0
         self._unknown_since = clock()
+        self._left_open = False  # it was open when the switch was last read
         self._told = ""  # key of the print for which this opening was reported
         self._asks_for = ""  # key of the print that the door paused
         self._wish = ""  # key of the print that shall go on once the door is closed
@@ -81,6 +92,8 @@ class Door:
             return
         if value is None:
             self._unknown_since = self._clock()
+        else:
+            self._left_open = value in OPEN
         log.info("door: %s", "not known" if value is None else value)
         self._state.see_door(value)
 
@@ -90,31 +103,44 @@ class Door:
         return door_open(self._state.inputs())
 
     @property
+    def _is_lost_open(self) -> bool:
+        return self._left_open and self._state.door is None
+
+    @property
     def _reading_left(self) -> float:
         """Seconds for which the switch may still be waited for; 0 when it was read."""
         if self._state.door is not None:
             return 0.0
         return max(0.0, self._unknown_since + self._reading_time - self._clock())
 
-    def why_not(self) -> str:
-        """A sentence why no print can be started now, else ''."""
+    def why_not(self, then: str = "print") -> str:
+        """A sentence why nothing can be begun now, else ''; ``then`` is what was wanted."""
         if self.is_open:
-            return "The door is open. Close it, then print."
+            return f"The door is open. Close it, then {then}."
         if self._reading_left:
-            return "The door's switch was not read yet. Try again in a moment."
-        return ""
+            return _NOT_READ
+        return _LOST if self._is_lost_open else ""
 
-    async def closed(self, name: str, unless: Callable[[], bool]) -> None:
+    def refuse(self, then: str) -> None:
+        """Raises DoorOpen while :meth:`why_not` has a reason."""
+        if reason := self.why_not(then):
+            raise DoorOpen(reason)
+
+    async def closed(
+        self, name: str, unless: Callable[[], bool], say: Callable[[str], None] = _unsaid
+    ) -> None:
         """Wait until the print ``name`` may start, or ``unless`` is true.
 
-        Raises DoorOpen when the door stays open for longer than the settings allow.
+        ``say`` is given what is waited for where the door's state does not tell. Raises
+        DoorOpen when the door stays open for longer than the settings allow.
         """
         while (left := self._reading_left) and not unless():
             await self._change(left)
         patience = self._settings.patience
         try:
             async with asyncio.timeout(patience):
-                while self.is_open and not unless():
+                while (self.is_open or self._is_lost_open) and not unless():
+                    say(f"Waiting for the door: {_LOST}" if self._is_lost_open else "")
                     await self._state.revision.wait_beyond(self._state.revision.number)
         except TimeoutError:
             raise DoorOpen(
@@ -133,19 +159,20 @@ class Door:
     async def resume(self) -> None:
         """Go on with the paused print, for panel, cloud and command line alike.
 
-        Raises DoorOpen while the door is open, and whatever the printer daemon refuses.
+        Raises DoorOpen while the door is open or not read, and whatever the printer daemon
+        refuses.
         """
         job = running_job(self._state.inputs())
         nothing = self._state.snapshot is not None and job is None  # the daemon says it better
-        if self.is_open and not nothing:
-            waits = job is not None and job.state in _HELD and not self._has_ok
-            self._wish = job.key if job is not None and waits else ""
-            raise DoorOpen(
-                "The door is open. The print goes on when it is closed."
-                if waits
-                else "The door is open. Close it, then resume."
-            )
-        self._state.see_snapshot(await self._printer.resume())
+        reason = "" if nothing else self.why_not("resume")
+        if not reason:
+            self._state.see_snapshot(await self._printer.resume())
+            return
+        waits = job is not None and job.state in _HELD and self.is_open and not self._has_ok
+        self._wish = job.key if job is not None and waits else ""
+        if waits:
+            reason = "The door is open. The print goes on when it is closed."
+        raise DoorOpen(reason)
 
     # --- the watch ----------------------------------------------------------------------------
 

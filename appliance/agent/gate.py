@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from appliance.agent.door import Door, DoorOpen
+from appliance.agent.door import Door
 from appliance.agent.plate import Plate
 from appliance.errors import JobRefused, PrinterError
 from appliance.printer import api
@@ -35,7 +35,15 @@ class Starter(Protocol):
 class Gate:
     """Lets prints through to the printer daemon."""
 
-    def __init__(self, printer: Starter, door: Door, plate: Plate) -> None:
+    def __init__(
+        self,
+        printer: Starter,
+        door: Door,
+        plate: Plate,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._printer = printer
         self.door = door
         self.plate = plate
@@ -54,9 +62,10 @@ class Gate:
 
         Raises PlateFull, DoorOpen, and what the printer daemon refuses.
         """
+        if self.plate.unheard:
+            self.plate.hear(await self._printer.snapshot())
         self.refuse_onto_full_plate(request.name or "The print")
-        if reason := self.door.why_not():
-            raise DoorOpen(reason)
+        self.door.refuse("print")
         return await self._printer.start(request)
 
     async def start(
@@ -73,21 +82,36 @@ class Gate:
         give_up = None
         while not canceled():
             try:
+                if self.plate.unheard:  # what ended meanwhile may lie on the plate
+                    self.plate.hear(await self._printer.snapshot())
+                    continue
                 if not self._shut():
                     return await self._printer.start(request)
                 if taken := await self._taken(request.key):
                     return taken
                 self.refuse_onto_full_plate(request.name)
-                await self.door.closed(request.name, canceled)
+                await self.door.closed(request.name, canceled, say)
+                give_up = None
+                say("Starting the print")
             except JobRefused:
                 raise
             except PrinterError as error:
-                give_up = give_up or time.monotonic() + PRINTER_PATIENCE
-                if time.monotonic() >= give_up:
+                if give_up is None:
+                    give_up = self._clock() + PRINTER_PATIENCE
+                if self._clock() >= give_up:
                     raise
                 say(f"Waiting for the printer: {error.long}")
                 await asyncio.sleep(RETRY_PAUSE)
         return None
+
+    async def taken(self, key: str, say: Callable[[str], None]) -> api.Snapshot | None:
+        """Whether the printer daemon has this print; asks until it answers."""
+        while True:
+            try:
+                return await self._taken(key)
+            except PrinterError as error:
+                say(f"Waiting for the printer: {error.long}")
+                await asyncio.sleep(RETRY_PAUSE)
 
     def _shut(self) -> bool:
         return self.plate.full or bool(self.door.why_not())

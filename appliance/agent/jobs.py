@@ -8,6 +8,7 @@ hears of the end exactly as if nothing had happened.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -22,6 +23,7 @@ from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.cloud.partfile import discard
 from appliance.errors import ApplianceError, JobRefused, PrinterError, StorageError
+from appliance.polar.codes import running_job
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
 from appliance.printer import api
@@ -31,13 +33,11 @@ log = logging.getLogger(__name__)
 
 ANNOUNCEMENTS = {Outcome.COMPLETED: 3, Outcome.CANCELED: 3, Outcome.FAILED: 6}
 """Status updates in the final state (section 3.12: "several"); a failure is shown longer."""
+SHOWN = 60.0  # seconds for which an end is shown that no cloud is to be told of
 
 
 class Starter(Protocol):
     """What jobs need of the printer daemon; the gate starts them."""
-
-    async def snapshot(self) -> api.Snapshot:
-        """See PrinterClient.snapshot."""
 
     async def cancel(self) -> api.Snapshot:
         """See PrinterClient.cancel."""
@@ -83,7 +83,6 @@ class CloudJobs:
         self._reports = reports
         self._gate = gate
         self._step: asyncio.Task[None] | None = None
-        self._announced = asyncio.Event()
         self._steps = {
             Phase.DOWNLOADING: self._download,
             Phase.STARTING: self._start,
@@ -172,7 +171,6 @@ class CloudJobs:
         job = self._state.job
         if job is not None and job.phase is Phase.ENDED:
             self._change(announcements=job.announcements + 1)
-            self._announced.set()
 
     async def _advance(self, job: CloudJob) -> None:
         """One phase of ``job``; a request or a cancel may cut it short."""
@@ -242,10 +240,10 @@ class CloudJobs:
         )
         snapshot = await self._gate.start(request, self._cancel_wanted, self._say)
         if snapshot is None:  # canceled; but an earlier request may have been taken
-            snapshot = await self._printer.snapshot()
-            if find(snapshot, job.key) is None:
-                self._canceled_between()
-                return
+            snapshot = await self._gate.taken(job.key, self._say)
+        if snapshot is None:
+            self._canceled_between()
+            return
         self._state.see_snapshot(snapshot)
         if (printed := find(snapshot, job.key)) is not None:
             self._see_progress(printed)  # the time-lapse begins with the estimate known
@@ -341,14 +339,32 @@ class CloudJobs:
     async def _announce(self, job: CloudJob) -> None:
         """Owe the report; leave the final state in place until the cloud has seen it often."""
         self._owe(job)
-        needed = ANNOUNCEMENTS[job.outcome or Outcome.FAILED]
-        while self._state.job is not None and self._state.job.announcements < needed:
-            self._announced.clear()
-            await self._announced.wait()
+        began = time.monotonic()
+        while True:
+            seen = self._state.revision.number
+            if self._is_told(time.monotonic() - began):
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SHOWN):
+                    await self._state.revision.wait_beyond(seen)
         await self._forget(job.key)
         self._archive(self._state.job or job)
         _on_disk(job, self._record.clear)
         self._state.see_job(None)
+
+    def _is_told(self, shown: float) -> bool:
+        """The end was announced, shown for ``shown`` seconds with nobody to tell, or is past.
+
+        Offline the announcing waits, but not in front of what is printed after it: the
+        cloud hears of the end by its report all the same.
+        """
+        job = self._state.job
+        if job is None or job.announcements >= ANNOUNCEMENTS[job.outcome or Outcome.FAILED]:
+            return True
+        if not self._reports.wanted:
+            return shown >= SHOWN
+        printed = running_job(self._state.inputs())
+        return not self._state.online and printed is not None and printed.key != job.key
 
     def _owe(self, job: CloudJob) -> None:
         self._reports.owe(

@@ -145,8 +145,13 @@ async def _build(
     runner = await ipc.serve(AgentService(acts, front.access.confirm).app(), settings.agent_socket)
     stack.push_async_callback(runner.cleanup)
     pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
-    interval = settings.cloud.status_interval
-    reporter = Reporter(state, interval, client.send, membership.serial_number, jobs.announced)
+    reporter = Reporter(
+        state,
+        settings.cloud.status_interval,
+        client.send,
+        membership.serial_number,
+        jobs.announced,
+    )
     sender = OutboxSender(
         outbox,
         delivery.send_report,
@@ -176,29 +181,17 @@ def _panel_of(
     inside: Inside, doers: Doers, plate: Plate, front: Front, stack: AsyncExitStack
 ) -> list[Task]:
     """The front panel's course, and the process that owns its hardware."""
-    settings, state, membership, client = (
-        inside.settings,
-        inside.state,
-        inside.membership,
-        inside.client,
-    )
+    settings, membership, client = inside.settings, inside.membership, inside.client
     view = PanelView(
         _fixed(settings),
-        state,
+        inside.state,
         client,
         lambda: membership.identity,
         doers.queue,
         inside.photographer,
     )
     deeds = PanelDeeds(doers, plate, inside.power, lambda: membership.unregister(client))
-    panel = Panel(
-        state,
-        view.look,
-        deeds.do,
-        view.take_picture,
-        deeds.see_door,
-        settings.panel.menu_timeout,
-    )
+    panel = Panel(inside.state, view, deeds.do, doers.door.see)
     stack.push_async_callback(panel.close)
     hardware = Hardware(settings.panel, settings.buttons, settings.door)
 
@@ -220,6 +213,7 @@ def _fixed(settings: Settings) -> PanelState:
         name=device_name(),
         version=__version__,
         graphic=settings.panel.display.pixels is not None,
+        menu_timeout=settings.panel.menu_timeout,
         materials=tuple(settings.materials),
         moves=settings.moves,
     )

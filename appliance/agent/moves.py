@@ -11,7 +11,8 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from appliance.settings_panel import Material, MoveSettings
 log = logging.getLogger(__name__)
 
 WAITING = 2  # moves beside the one under way; a held key asks for more than the head can do
+MOTORS_HOLD = 100.0  # seconds; Marlin lets idle motors go after 120 s, and says nothing
 AGREEMENT = 0.02  # mm; two reports of the same place, each rounded to two decimals
 
 _COMPLAINTS = (
@@ -51,7 +53,11 @@ _COMPLAINTS = (
         "The printer could not be homed. Look whether something is in the head's way.",
     ),
 )
+_RELEASE = re.compile(r"\bM0*(?:18|84)(?!\d)", re.IGNORECASE)
 _ERROR = re.compile(r"(?:echo:\s*)?error:\s*(.*)", re.IGNORECASE)
+
+
+Check = Callable[[], None]
 
 
 class Printer(Protocol):
@@ -66,6 +72,10 @@ class Printer(Protocol):
         """Set heater targets in degrees Celsius, by cloud name."""
 
 
+def _nothing_against_it() -> None:
+    """Whoever asked stands at the printer and sees it."""
+
+
 class _Homed(msgspec.Struct, frozen=True):
     """Where the head was left after it had been homed here, and on which connection."""
 
@@ -73,18 +83,21 @@ class _Homed(msgspec.Struct, frozen=True):
     life: str
     lines_sent: int
     job: str | None
+    moved_at: float  # seconds of the clock
 
 
 class Moves:
     """Carries out moves one after the other.
 
     Every method raises JobRefused when the wish does not fit the present state or the
-    limits, PrinterError when the printer cannot do it, each with a sentence.
+    limits, PrinterError when the printer cannot do it, each with a sentence. ``check`` is
+    called when a move's turn has come, and raises what stands against it then.
 
     **Where the head is.** Before it was homed, a firmware calls the place where it was
     switched on 0, so its answer to M114 says nothing. An axis counts as known from the
     moment when it was homed from here; it is unknown again once a print began, the printer
-    was connected anew, a move failed, or M114 tells another place than the last move led to.
+    was connected anew, a move failed, the motors may have been let go (M114 does not tell),
+    or M114 tells another place than the last move led to.
     (Homing by others, a print's or a typed G28, does not count: nobody tells us what
     followed.) Known axes are kept within the build volume; others make small relative moves
     only, as one needs them to free a nozzle.
@@ -96,7 +109,10 @@ class Moves:
         materials: Sequence[Material],
         printer: Printer,
         state: AgentState,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._materials = {material.name: material for material in materials}
         self._printer = printer
@@ -112,18 +128,31 @@ class Moves:
             self._remembered(self._state.snapshot)
             await self._state.revision.wait_beyond(seen)
 
-    async def home(self, axes: Sequence[str] = reach.AXES) -> None:
+    def typed(self, lines: Sequence[str]) -> None:
+        """A person sent these lines past us: the motors may be free now (M18, M84)."""
+        if any(_RELEASE.search(line) for line in lines):
+            self._homed = None
+
+    async def home(
+        self, axes: Sequence[str] = reach.AXES, *, check: Check = _nothing_against_it
+    ) -> None:
         """Home ``axes`` ("x", "y", "z"); returns when that is done."""
         commands = reach.home_commands(axes)
         async with self._one_at_a_time():
             known = self._remembered(self._idle())
+            check()
             self._homed = None  # until it is done
             answer = await self._run(commands, Moment.IDLE)
             there = _axes_of(reported_position(reversed(answer)))
             self._note({axis: mm for axis, mm in there.items() if axis in {*known, *axes}})
 
     async def jog(
-        self, distances: Mapping[str, float], *, absolute: bool = False, speed: float | None = None
+        self,
+        distances: Mapping[str, float],
+        *,
+        absolute: bool = False,
+        speed: float | None = None,
+        check: Check = _nothing_against_it,
     ) -> bool:
         """Move the head by ``distances`` (mm by axis), or to these places; ``speed`` in mm/min.
 
@@ -137,6 +166,7 @@ class Moves:
         async with self._one_at_a_time():
             here = await self._here(self._idle())
             moves = reach.checked_moves(self._settings, distances, here, absolute=absolute)
+            check()
             if moves:
                 commands = reach.jog_commands(self._settings, moves, speed)
                 self._homed = None  # until it is done
@@ -144,7 +174,9 @@ class Moves:
                 self._note({axis: mm + moves.get(axis, 0.0) for axis, mm in here.items()})
         return True
 
-    async def extrude(self, amount: float, speed: float | None = None) -> None:
+    async def extrude(
+        self, amount: float, speed: float | None = None, *, check: Check = _nothing_against_it
+    ) -> None:
         """Push ``amount`` mm of filament, negative pulls it back; ``speed`` in mm/min.
 
         Allowed while a print is paused, too. Returns when it is done.
@@ -156,6 +188,7 @@ class Moves:
                 _refuse_beside_a_print(snapshot)
             commands = reach.extrude_commands(self._settings, amount, speed, paused=paused)
             self._refuse_cold(snapshot)
+            check()
             await self._run(commands, Moment.PAUSED if paused else Moment.IDLE)
 
     async def preheat(self, material: str) -> None:
@@ -249,6 +282,7 @@ class Moves:
             and snapshot.life == homed.life
             and snapshot.lines_sent >= homed.lines_sent
             and _job_key(snapshot) in (None, homed.job)
+            and self._clock() - homed.moved_at <= MOTORS_HOLD
         )
         if not same:
             self._homed = None
@@ -257,7 +291,9 @@ class Moves:
     def _note(self, at: Mapping[str, float]) -> None:
         snapshot = self._state.snapshot
         if snapshot is not None and at:
-            self._homed = _Homed(at, snapshot.life, snapshot.lines_sent, _job_key(snapshot))
+            self._homed = _Homed(
+                at, snapshot.life, snapshot.lines_sent, _job_key(snapshot), self._clock()
+            )
 
     async def _run(self, commands: list[str], when: Moment) -> list[str]:
         answer = await self._printer.run_gcode(commands, when)

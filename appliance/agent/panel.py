@@ -12,14 +12,24 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from appliance.agent.panel_deeds import DONE
+from appliance.agent.panel_deeds import DONE, LAST_WORDS
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError
-from appliance.panel import menu, screens
-from appliance.panel.actions import Action, DismissProblem, PrintQueued, Watch
-from appliance.panel.keys import Key, KeyStroke
-from appliance.panel.screen import Screen
+from appliance.panel import menu
+from appliance.panel.actions import (
+    Action,
+    DismissProblem,
+    Extrude,
+    Jog,
+    LoadQueue,
+    PrintQueued,
+    Watch,
+)
+from appliance.panel.keys import Key, KeyStroke, Stroke
+from appliance.panel.screen import Line, Screen, Tone
+from appliance.panel.screens import front
 from appliance.panel.state import PanelState
 from appliance.panel.wire import DoorSeen, Health, Stroked, Up
 from appliance.polar.job import Outcome, Phase
@@ -28,44 +38,59 @@ from appliance.printer.api import JobState, Problem
 log = logging.getLogger(__name__)
 
 REDRAW = 1.0  # seconds; elapsed times and "next try in" count on without any news
-REST = 0.1  # seconds between two screens that no key asked for
+REST = 0.3  # seconds between two screens that no key asked for; each costs a small Pi some ms
 PICTURE_PAUSE = 2.0  # seconds between two pictures of the camera page
-SETTLED = 0.5  # seconds for which what has just come in front takes no OK: it was not seen yet
-DEEDS = 4  # that may be under way; a held key must not pile up more
+SETTLED = 0.5  # seconds for which what changed by itself takes no key: it was not seen yet
+LAST_WORD = 90.0  # seconds for which the device may still be there after it was switched off
+MANY = (Jog, Extrude, LoadQueue)  # what a held or hurried key asks for again and again
+MOST = 4  # of those under way at a time
 
 Do = Callable[[Action], Awaitable[None]]
 
 
-class Panel:
-    """Runs the front panel.
+class View(Protocol):
+    """What the panel knows (PanelView)."""
 
-    ``look`` gives the panel's state, ``do`` carries an action out, ``picture`` takes one for
-    the camera page and ``door`` is told what the switch says. None of them blocks.
+    def look(self) -> PanelState:
+        """The whole appliance now; must not block."""
+
+    async def take_picture(self) -> None:
+        """A new picture for the camera page. Raises CameraError."""
+
+    def forget_picture(self) -> None:
+        """Nobody looks at it any more."""
+
+
+class Panel:
+    """Runs the front panel: ``do`` carries an action out, ``door`` is told what the switch says.
+
+    A mistake in a screen is logged and shown, and never more than that: the panel must not
+    take the agent with it.
     """
 
     def __init__(
         self,
         state: AgentState,
-        look: Callable[[], PanelState],
+        view: View,
         do: Do,
-        picture: Callable[[], Awaitable[None]],
         door: Callable[[int | None], None],
-        timeout: float,
     ) -> None:
         self._state = state
-        self._look = look
+        self._view = view
         self._do = do
-        self._picture = picture
-        self._display: Callable[[Screen], None] = _nobody_looks
         self._door = door
-        self._timeout = timeout
+        self._display: Callable[[Screen], None] = _nobody_looks
         self._menu = menu.Menu()
         self._shown: Screen | None = None
+        self._last_word: Screen | None = None
+        self._last_word_at = 0.0
         self._key_at = time.monotonic()
-        self._front: object = None
-        self._front_at = -SETTLED
+        self._scene: object = None
+        self._scene_at = -SETTLED
         self._tasks: set[asyncio.Task[None]] = set()
+        self._many: set[asyncio.Task[None]] = set()  # of those, the MANY
         self._failure = ""
+        self._mistake = ""
 
     def show_on(self, display: Callable[[Screen], None]) -> None:
         """Screens go to ``display`` from now on; it must not block."""
@@ -75,18 +100,19 @@ class Panel:
         """The panel worker says this."""
         match message:
             case Stroked(stroke):
-                self._press(stroke)
+                self._safely(lambda: self._press(stroke))
             case DoorSeen(door):
                 self._door(door)
             case Health(part, problem):
                 log.info("panel, %s: %s", part, problem.long if problem else "works")
+                self._state.see_health(part, problem)
 
     async def run(self) -> None:
         """Keep the display right for ever."""
         while True:
             seen = self._state.revision.number
             self._see_failures()
-            self._draw()
+            self._safely(self._draw)
             await asyncio.sleep(REST)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REDRAW - REST):
@@ -96,13 +122,16 @@ class Panel:
         """Take pictures for ever while the camera page is open."""
         while True:
             if not menu.watching(self._menu):
+                self._view.forget_picture()
                 await self._state.revision.wait_beyond(self._state.revision.number)
                 continue
             try:
-                await self._picture()
-                self._state.revision.bump()
+                await self._view.take_picture()
             except ApplianceError as error:
                 log.debug("no picture for the panel: %s", error.long)
+            except Exception:  # boundary: a picture is not worth the panel
+                log.exception("a picture for the panel")
+            self._state.revision.bump()
             await asyncio.sleep(PICTURE_PAUSE)
 
     async def close(self) -> None:
@@ -111,58 +140,86 @@ class Panel:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _safely(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # the panel's boundary
+            if repr(error) != self._mistake:  # else ten a second would fill the journal
+                self._mistake = repr(error)
+                log.exception("the panel made a mistake")
+            self._menu = menu.Menu()
+            self._send(_BROKEN)
+
     def _press(self, stroke: KeyStroke) -> None:
         """Decide and draw at once: a person waits."""
         self._key_at = time.monotonic()
-        state = self._look()
-        if stroke.key is Key.OK and not self._settled(state):
-            return  # it was meant for what was shown before
+        state = self._view.look()
+        if stroke != KeyStroke(Key.LEFT, Stroke.HOLD) and not self._settled(state):
+            self._draw()  # it was meant for what was shown before
+            return
         self._menu, action = menu.press(self._menu, stroke, state)
         if action is not None:
             self._begin(action)
+        self._scene, self._scene_at = self._scene_now(self._view.look()), -SETTLED
         self._draw()
 
     def _settled(self, state: PanelState) -> bool:
-        """What stands in front has been there long enough to be seen; nothing always has."""
-        front = (screens.front(state), state.problem)
-        if front != self._front:
-            self._front, self._front_at = front, time.monotonic()
-        return front[0] is None or time.monotonic() - self._front_at >= SETTLED
+        """What the keys mean now was to be seen for long enough; what a key led to always is."""
+        scene = self._scene_now(state)
+        if scene != self._scene:
+            self._scene, self._scene_at = scene, time.monotonic()
+        return time.monotonic() - self._scene_at >= SETTLED
+
+    def _scene_now(self, state: PanelState) -> object:
+        """What the keys mean; as long as this is the same, they do the same."""
+        pages = tuple(place.page for place in self._menu.places)
+        deeds = [menu.press(self._menu, KeyStroke(key), state)[1] for key in Key]
+        return self._menu.told, self._menu.reading, pages, front(state), state.problem, deeds
 
     def _begin(self, action: Action) -> None:
         if isinstance(action, DismissProblem):
             self._state.see_problem(None)
         elif isinstance(action, Watch):
             self._state.revision.bump()  # wakes watch()
-        elif len(self._tasks) < DEEDS:
+        elif not isinstance(action, MANY) or len(self._many) < MOST:
             task = asyncio.create_task(self._carry_out(action))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            for tasks in (self._tasks, *([self._many] if isinstance(action, MANY) else [])):
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
 
     async def _carry_out(self, action: Action) -> None:
-        name = type(action).__name__
         try:
             log.info("at the panel: %s", action)
             await self._do(action)
-            if isinstance(action, PrintQueued):
-                self._menu = menu.Menu()
-            elif type(action) in DONE:
-                self._menu = menu.tell(self._menu, DONE[type(action)], trouble=False)
+            self._done(action)
         except ApplianceError as error:
-            log.warning("at the panel, %s: %s", name, error.long)
+            log.warning("at the panel, %s: %s", type(action).__name__, error.long)
             self._menu = menu.tell(self._menu, Problem(error.short, error.long))
         except Exception:  # boundary of one deed: the panel goes on
-            log.exception("at the panel, %s", name)
+            log.exception("at the panel, %s", type(action).__name__)
             self._menu = menu.tell(self._menu, _MISTAKE)
         self._key_at = time.monotonic()  # the answer is to be read as long as a key's page
-        self._draw()
+        self._safely(self._draw)
+
+    def _done(self, action: Action) -> None:
+        if isinstance(action, PrintQueued):
+            self._menu = menu.Menu()
+        elif type(action) in LAST_WORDS:
+            self._last_word, self._last_word_at = LAST_WORDS[type(action)], time.monotonic()
+        elif type(action) in DONE:
+            self._menu = menu.tell(self._menu, DONE[type(action)], trouble=False)
 
     def _draw(self) -> None:
-        state = self._look()
+        if self._last_word and time.monotonic() - self._last_word_at < LAST_WORD:
+            self._send(self._last_word)
+            return
+        state = self._view.look()
         idle = time.monotonic() - self._key_at
-        self._menu = menu.settle(self._menu, state, idle, self._timeout)
-        screen = menu.show(self._menu, state)
+        self._menu = menu.settle(self._menu, state, idle, state.menu_timeout)
         self._settled(state)
+        self._send(menu.show(self._menu, state))
+
+    def _send(self, screen: Screen) -> None:
         if screen != self._shown:
             self._shown = screen
             self._display(screen)
@@ -190,3 +247,10 @@ def _nobody_looks(_screen: Screen) -> None:
 
 
 _MISTAKE = Problem("A mistake of ours", "The appliance made a mistake; its log tells more.")
+_BROKEN = Screen(
+    title="Panel problem",
+    tone=Tone.TROUBLE,
+    lines=(Line("Prints go on"),),
+    text="The panel made a mistake. Hold the back button, or restart the device; its log tells "
+    "more. Prints go on.",
+)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from appliance.agent.commands import Doers
 from appliance.agent.plate import Plate
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, JobRefused
 from appliance.host.power import Power, PowerAction
 from appliance.panel import actions
+from appliance.panel.screen import Line, Screen, Tone
 from appliance.printer.api import Problem
+from appliance.printer.client import PrinterClient, PrinterUnreachable
 
 
 class NoSetupYet(ApplianceError):
@@ -33,7 +36,6 @@ class PanelDeeds:
         unregister: Callable[[], Awaitable[None]],
     ) -> None:
         printer, moves = doers.printer, doers.moves
-        self.see_door = doers.door.see
         self._deeds: Mapping[type, Deed] = {
             actions.Pause: lambda action: printer.pause(action.kind),
             actions.Resume: lambda _: doers.door.resume(),
@@ -48,14 +50,23 @@ class PanelDeeds:
             actions.Extrude: lambda action: moves.extrude(action.amount),
             actions.ConnectPrinter: lambda _: printer.connect(),
             actions.Unregister: lambda _: unregister(),
-            actions.RestartDevice: lambda _: power.request(PowerAction.REBOOT),
-            actions.ShutDown: lambda _: power.request(PowerAction.SHUTDOWN),
+            actions.RestartDevice: lambda _: _power(power, PowerAction.REBOOT, printer),
+            actions.ShutDown: lambda _: _power(power, PowerAction.SHUTDOWN, printer),
             actions.SetupMode: lambda _: _no_setup(),
         }
 
     async def do(self, action: actions.Action) -> None:
         """Carry out ``action``. Raises ApplianceError with the words for the person."""
         await self._deeds[type(action)](action)
+
+
+async def _power(power: Power, action: PowerAction, printer: PrinterClient) -> None:
+    """Not while a print is under way; what was shown last may be older than that."""
+    with contextlib.suppress(PrinterUnreachable):  # then it prints nothing
+        job = (await printer.snapshot()).job
+        if job is not None and not job.state.ended:
+            raise JobRefused("A print is not over yet. Wait for its end, or cancel it first.")
+    await power.request(action)
 
 
 async def _no_setup() -> None:
@@ -73,3 +84,19 @@ DONE: Mapping[type, Problem] = {
     actions.Unregister: Problem("Unregistered", "This printer left the Polar Cloud."),
 }
 """What is said when a deed is done that shows nothing by itself."""
+
+LAST_WORDS: Mapping[type, Screen] = {
+    actions.ShutDown: Screen(
+        title="Shutting down",
+        tone=Tone.WORKING,
+        lines=(Line("Wait 10 seconds"), Line("then unplug it")),
+        farewell=True,
+    ),
+    actions.RestartDevice: Screen(
+        title="Restarting",
+        tone=Tone.WORKING,
+        lines=(Line("Takes a minute"),),
+        farewell=True,
+    ),
+}
+"""What stays on the display when the device goes off."""

@@ -11,6 +11,7 @@ import msgspec
 from appliance.agent.identity import Identity
 from appliance.agent.photographer import Photographer
 from appliance.agent.state import AgentState
+from appliance.errors import CameraError
 from appliance.host.network import local_ip, network_name
 from appliance.panel.state import Cloud, PanelState, QueuePage
 from appliance.polar.status import status_code
@@ -71,6 +72,7 @@ class PanelView:
         self._looked_at = -NETWORK_AGE
         self._network = ("", "")
         self._picture = b""
+        self._picture_problem = ""
 
     def look(self) -> PanelState:
         """The whole appliance as the panel sees it now."""
@@ -89,16 +91,28 @@ class PanelView:
             door=state.door,
             waiting_for_door=state.waiting_for_door,
             door_asks=state.door_asks,
+            plate_full=state.plate_full,
             problem=state.problem,
             notice=state.notice if now - state.notice_at < NOTICE_AGE else "",
             queue=self._queue.page,
             camera=self._photographer.available,
             picture=self._picture,
+            picture_problem=self._picture_problem,
+            hardware=next(iter(state.panel_problems), None),
         )
 
     async def take_picture(self) -> None:
-        """A new picture for the camera page. Raises CameraError."""
-        self._picture = await self._photographer.picture()
+        """A new picture for the camera page. Raises CameraError; the page says it, too."""
+        try:
+            picture = await self._photographer.picture()
+        except CameraError as error:
+            self._picture, self._picture_problem = b"", error.short
+            raise
+        self._picture, self._picture_problem = picture, ""
+
+    def forget_picture(self) -> None:
+        """The camera page was closed: when it is opened again, this picture would be old."""
+        self._picture, self._picture_problem = b"", ""
 
     def _starting(self) -> bool:
         """The printer daemon has not been heard of since the start, and may still come."""

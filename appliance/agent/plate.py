@@ -6,6 +6,7 @@ Kept on the disk, so that neither a power cut nor a restart makes a full plate l
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError, StorageError
 from appliance.polar.codes import door_open, running_job
 from appliance.polar.job import Phase
-from appliance.printer.api import INTERRUPTED, Job, JobState, LinkState
+from appliance.printer.api import INTERRUPTED, Job, JobState, LinkState, Snapshot
 from appliance.settings_panel import PlateSettings
 from appliance.store import Record
 
 log = logging.getLogger(__name__)
 
-SOMETHING = 1.0  # percent of a file after which something was printed, where no layer is known
+SOMETHING = 4096  # bytes of a file after which something was printed, where no layer is known
+NEXT_LIMIT = 900.0  # seconds after the clearing; later on nobody expects a print to begin
 REMEMBERED = 40  # keys of prints; the printer daemon shows 21 ended ones at most
 
 PrintNext = Callable[[], Awaitable[object]]
@@ -34,18 +36,30 @@ class PlateRecord(msgspec.Struct, frozen=True, kw_only=True):
     full: bool = False
     prints: tuple[str, ...] = ()  # keys of those that filled it, the last ones
     next_wanted: bool = False  # it was cleared, and the cloud not yet asked for the next print
+    cleared_at: float = 0.0  # Unix seconds
 
 
 class Plate:
     """Knows whether the plate is clear. ``print_next`` asks the cloud for its next job."""
 
     def __init__(
-        self, folder: Path, settings: PlateSettings, state: AgentState, print_next: PrintNext
+        self,
+        folder: Path,
+        settings: PlateSettings,
+        state: AgentState,
+        print_next: PrintNext,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._record = Record(folder / "plate.json", PlateRecord)
         self._settings = settings
         self._state = state
         self._print_next = print_next
+        self._clock = clock
+        self._wall = wall
+        self._wished_at: float | None = None  # by the clock; None = in an earlier life
+        self._began = clock()
         self._now = self._load()
         self._state.see_plate(self._now.full)
 
@@ -54,10 +68,21 @@ class Plate:
         if not self._settings.confirm:
             return PlateRecord()
         try:
-            return self._record.load() or PlateRecord()
+            kept = self._record.load() or PlateRecord()
         except StorageError as error:
             log.error("the record of the build plate: %s", error.long)
             return PlateRecord()
+        wanted = kept.next_wanted and self._settings.print_next
+        return msgspec.structs.replace(kept, next_wanted=wanted)
+
+    @property
+    def unheard(self) -> bool:
+        """The printer daemon has not said yet what it printed."""
+        return self._state.snapshot is None
+
+    def hear(self, snapshot: Snapshot) -> None:
+        """The printer daemon says this."""
+        self._state.see_snapshot(snapshot)
 
     @property
     def full(self) -> bool:
@@ -87,7 +112,12 @@ class Plate:
         if not self._now.full:
             log.info("the build plate was clear already")
             return
-        cleared = PlateRecord(prints=self._now.prints, next_wanted=self._settings.print_next)
+        self._wished_at = self._clock()
+        cleared = PlateRecord(
+            prints=self._now.prints,
+            next_wanted=self._settings.print_next,
+            cleared_at=self._wall(),
+        )
         self._keep(cleared)
         log.info("the build plate is clear")
         self._state.see_notice("The build plate is clear.")
@@ -111,12 +141,19 @@ class Plate:
 
     async def _follow_up(self) -> None:
         """Ask for the next print, once; not before the last one's end was told to the cloud."""
-        if self._taken():
+        if self._taken() or self._too_late():
             self._keep(msgspec.structs.replace(self._now, next_wanted=False))
         elif self._ready():
             # Kept before asking: a print too few is better than one too many.
             self._keep(msgspec.structs.replace(self._now, next_wanted=False))
             await self._ask()
+
+    def _too_late(self) -> bool:
+        """The clearing is long past. The wall's clock counts only where no other one does."""
+        if self._wished_at is not None:
+            return self._clock() - self._wished_at > NEXT_LIMIT
+        age = abs(self._wall() - self._now.cleared_at)  # it may have been set back
+        return max(age, self._clock() - self._began) > NEXT_LIMIT
 
     def _taken(self) -> bool:
         """Another print has begun by itself."""
@@ -158,4 +195,16 @@ def lies_on_plate(printed: Job) -> bool:
         return True  # how far an interrupted one came nobody noted
     if printed.layer is not None:
         return printed.layer >= 1
-    return printed.layers is None and printed.percent >= SOMETHING
+    return printed.layers is None and printed.bytes_read > min(SOMETHING, printed.file_size / 2)
+
+
+def full_on_disk(folder: Path, snapshot: Snapshot) -> bool:
+    """Whether a print lies on the plate, as far as can be told while the agent is off.
+
+    Raises StorageError when the record cannot be read.
+    """
+    kept = Record(folder / "plate.json", PlateRecord).load() or PlateRecord()
+    ended = (job for job in (*snapshot.unseen, snapshot.job) if job is not None)
+    return kept.full or any(
+        job.state.ended and job.key not in kept.prints and lies_on_plate(job) for job in ended
+    )

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError, CloudError, JobRefused
-from appliance.panel.state import QueueEntry, QueuePage
+from appliance.panel.state import QUEUE_LENGTH, QueueEntry, QueuePage
 from appliance.polar import messages
 from appliance.polar.codes import running_job
 from appliance.polar.job import Phase
@@ -122,7 +122,7 @@ class Queue:
         self._wanted: asyncio.Future[messages.Print] | None = None
         self._wanted_job: str | None = None
 
-    async def load(self, skip: int = 0, limit: int = 8) -> None:
+    async def load(self, skip: int = 0, limit: int = QUEUE_LENGTH) -> None:
         """Load ``limit`` entries from the position ``skip`` on into :attr:`page`.
 
         Never raises: what went wrong stands in the page. Of several loads the last one

@@ -17,6 +17,11 @@ class Reports:
         self._outbox = outbox
         self._serial_number = serial_number
 
+    @property
+    def wanted(self) -> bool:
+        """There is a cloud to report to."""
+        return self._serial_number() is not None
+
     def owe(
         self,
         job_id: str,

@@ -1,7 +1,8 @@
 """What the parts of the agent know together, with one revision to wait for.
 
-Each value has one writer: the printer watch writes the snapshot, jobs.py the job, door.py
-what concerns the door, plate.py whether the plate is full, the cloud handler the rest.
+Jobs.py alone writes the job, door.py what concerns the door, plate.py whether the plate is
+full. The snapshot comes from the printer watch and from whoever asked the printer daemon for
+something: an older one than the last is passed over. Notices and problems come from all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class AgentState:
         self.page_port = 0  # of the device's own page; 0 = it is not served
         self.code = ""  # four digits, while a browser waits to be let in by an OK at the panel
         self.network = NetworkState()  # as network_watch.py last saw it
+        self.panel_health: dict[str, Problem | None] = {}  # by the part of the panel's hardware
 
     def inputs(self) -> StatusInputs:
         """All that the status depends on, at this moment."""
@@ -108,6 +110,17 @@ class AgentState:
         """The network is so."""
         self.network = network
         self.revision.bump()
+
+    def see_health(self, part: str, problem: Problem | None) -> None:
+        """One part of the panel's hardware (display, buttons, door) says how it does."""
+        self.panel_health[part] = problem
+        self.revision.bump()
+
+    @property
+    def panel_problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the panel's hardware; each problem once."""
+        found = (problem for _, problem in sorted(self.panel_health.items()) if problem)
+        return tuple(dict.fromkeys(found))
 
     def see_problem(self, problem: Problem | None) -> None:
         """Something that a person at the panel must read; None = it was dismissed."""

@@ -111,23 +111,37 @@ class _Layout:
         return alone if alone.fits else _no_text(plain)
 
     def _list(self, rows: int, selected: int, elapsed: float) -> tuple[list[Cells], float | None]:
-        """A list around its cursor, under as much of the text as there is room for."""
+        """A list around its cursor, under as much of the text as there is room for.
+
+        On one row the text comes in turn with the first entry, until somebody moves on.
+        """
         lines = self._screen.lines
         selected = min(max(selected, 0), len(lines) - 1)
         text = self._text()
         room = min(rows, len(lines))
+        if text and rows == 1 and selected == 0:
+            return _turn([[self._entry(0, 0, room)], *([row] for row in text)], elapsed)
         above, later = _page(text, rows - room, elapsed)
         first = _first(selected, room, len(lines))
         drawn = list(above)
-        more = len(lines) > room
         for index in range(first, first + room):
-            cursor = (self._signs.cursor if index == selected else SPACE,)
-            strip = self._line(lines[index], cursor, self._width - 2 if more else self._width)
+            strip = self._entry(index, first, room, chosen=index == selected)
             # Only the chosen line scrolls: several at once make nothing readable.
             row, again = strip.at(elapsed if index == selected else 0.0)
             later = sooner(later, again) if index == selected else later
-            drawn.append((*row, SPACE, self._more(index, first, room)) if more else row)
+            drawn.append(row)
         return self._with_keys(drawn, rows), later
+
+    def _entry(self, index: int, first: int, room: int, *, chosen: bool = True) -> TextStrip:
+        """An entry of a list, of which ``room`` are shown from ``first`` on."""
+        lines = self._screen.lines
+        cursor = (self._signs.cursor if chosen else SPACE,)
+        if len(lines) <= room:
+            return self._line(lines[index], cursor)
+        strip = self._line(lines[index], cursor, self._width - 2)
+        gap = (SPACE,) if strip.tail else ()
+        tail = (*strip.tail, *gap, self._more(index, first, room))
+        return TextStrip(self._width, strip.text, strip.head, tail)
 
     def _with_keys(self, drawn: list[Cells], rows: int) -> list[Cells]:
         keys = self._keys(self._screen.keys)

@@ -6,7 +6,6 @@ drawing is passed by: it packs pixels one by one, and writes more than what chan
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,17 @@ from luma.core.interface.serial import i2c as LumaI2c
 from luma.core.interface.serial import spi as LumaSpi
 
 from appliance.panel.controllers import Memory, Sh1106Memory, Ssd1306Memory, TftMemory
-from appliance.panel.display import DisplayError, Wires, answering, denied
+from appliance.panel.display import (
+    DENIED,
+    DisplayError,
+    Wires,
+    answering,
+    denied,
+    i2c_problem,
+    not_found,
+    number_of,
+    taking_pins,
+)
 from appliance.panel.initialisation import Initialisation, recorded
 from appliance.panel.pixels import PixelRenderer
 from appliance.panel.screen import Screen
@@ -43,8 +52,7 @@ _SWRESET: Final = (0x01,)  # of a TFT; would blank a picture that is right
 _SLPOUT: Final = (0x11,)
 _PAUSE: Final = 0.12  # s after either, says the data sheet
 _RESET_PULSE: Final = 0.01  # s
-_SILENT: Final = (errno.EREMOTEIO, errno.EIO, errno.ENXIO, errno.ETIMEDOUT)
-_DENIED: Final = (errno.EACCES, errno.EPERM)
+_PIN_KEYS: Final = "panel.spi_dc, panel.spi_reset and panel.backlight"
 _PROBLEMS: Final = (OSError, LumaError, RuntimeError, ValueError)
 
 
@@ -103,7 +111,7 @@ class GraphicDisplay:
         try:
             if self._serial is not None and self._initial is not None:
                 self._send((self._initial.off,))
-        except _PROBLEMS:
+        except Exception:  # driver boundary: lgpio's errors are plain exceptions
             log.debug("The display could not be switched off", exc_info=True)
         self._let_go()
 
@@ -133,7 +141,7 @@ class GraphicDisplay:
         pin = self._settings.backlight
         if pin != NO_PIN and not self._lit:
             gpio: Any = self._wires.gpio()
-            with self._pins():
+            with taking_pins(_PIN_KEYS):
                 gpio.setup(pin, gpio.OUT)
                 gpio.output(pin, gpio.HIGH)
             self._release.append(lambda: gpio.cleanup(pin))
@@ -155,7 +163,8 @@ class GraphicDisplay:
         try:
             serial.command(_NOP)
         except LumaError as error:
-            raise self._not_found(answering(bus, _ADDRESSES, self._address)) from error
+            others = answering(bus, _ADDRESSES, self._address)
+            raise not_found(self._settings, self._address, others) from error
         return serial
 
     def _open_spi(self) -> Any:
@@ -166,7 +175,7 @@ class GraphicDisplay:
         reset = None if settings.spi_reset < 1 else settings.spi_reset
         pins = [pin for pin in (settings.spi_dc, reset) if pin is not None]
         self._release.append(lambda: gpio.cleanup(pins))
-        with self._pins():
+        with taking_pins(_PIN_KEYS):
             for pin in pins:
                 gpio.setup(pin, gpio.OUT)
         bus: Any = self._wires.spi(settings.spi_port, settings.spi_device)
@@ -190,7 +199,7 @@ class GraphicDisplay:
         for let_go in release:
             try:
                 let_go()
-            except _PROBLEMS:
+            except Exception:  # driver boundary: lgpio's errors are plain exceptions
                 log.debug("The display's bus or pins could not be let go", exc_info=True)
 
     @property
@@ -208,48 +217,17 @@ class GraphicDisplay:
             self._let_go()
             raise self._said(error) from error
 
-    @contextmanager
-    def _pins(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # driver boundary: lgpio's errors are plain exceptions
-            if isinstance(error, OSError) and error.errno in _DENIED:
-                raise denied("gpio", error) from error
-            raise DisplayError(
-                f"The display's GPIO pins cannot be used ({error}). Check panel.spi_dc, "
-                "panel.spi_reset and panel.backlight.",
-                short="Display pins?",
-            ) from error
-
     def _said(self, error: Exception) -> DisplayError:
         settings = self._settings
-        number = error.errno if isinstance(error, OSError) else None
-        on_i2c = wiring_of(settings) is Wiring.I2C
-        if number in _DENIED:
-            return denied("i2c" if on_i2c else "spi", error)
-        if not on_i2c:
-            return DisplayError(
-                f"SPI bus {settings.spi_port}.{settings.spi_device} cannot be used ({error}). "
-                "Check panel.spi_port and panel.spi_device, and that SPI is enabled "
-                "(raspi-config, Interface Options).",
-                short="No SPI bus",
-            )
-        if number is None or number in _SILENT:
-            return self._not_found([])
+        if wiring_of(settings) is Wiring.I2C:
+            return i2c_problem(settings, self._address, error)
+        if number_of(error) in DENIED:
+            return denied("spi", error)
         return DisplayError(
-            f"I2C bus {settings.i2c_port} cannot be used ({error}). Check panel.i2c_port, "
-            "and that I2C is enabled (raspi-config, Interface Options).",
-            short="No I2C bus",
-        )
-
-    def _not_found(self, answering: list[int]) -> DisplayError:
-        others = ", ".join(f"0x{address:02X}" for address in answering)
-        hint = f" Something answers at {others}." if others else ""
-        return DisplayError(
-            f"No display answers at address 0x{self._address:02X} of I2C bus "
-            f"{self._settings.i2c_port}.{hint} Check panel.i2c_address, panel.i2c_port and the "
-            "four wires.",
-            short="No display found",
+            f"SPI bus {settings.spi_port}.{settings.spi_device} cannot be used ({error}). "
+            "Check panel.spi_port and panel.spi_device, and that SPI is enabled "
+            "(raspi-config, Interface Options).",
+            short="No SPI bus",
         )
 
 

@@ -7,7 +7,6 @@ that nobody needs here. A byte costs six bytes on the I2C bus, so only changed c
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,16 @@ from luma.lcd.const import hd44780 as codes
 
 from appliance.panel.cgram import Slots
 from appliance.panel.characters import CharacterFrame, render
-from appliance.panel.display import DisplayError, Wires, answering, denied
+from appliance.panel.display import (
+    SILENT,
+    DisplayError,
+    Wires,
+    answering,
+    i2c_problem,
+    not_found,
+    pins_problem,
+    taking_pins,
+)
 from appliance.panel.screen import Screen
 from appliance.settings_panel import NO_PIN, PARALLEL, PanelSettings, Wiring, wiring_of
 
@@ -37,8 +45,6 @@ _BRIEF: Final = 0.0002
 _HOME: Final = 0.002
 
 _PROBLEMS: Final = (OSError, LumaError, RuntimeError, ValueError)
-_SILENT: Final = (errno.EREMOTEIO, errno.EIO, errno.ENXIO, errno.ETIMEDOUT)
-_DENIED: Final = (errno.EACCES, errno.EPERM)
 
 
 class CharacterDisplay:
@@ -93,7 +99,7 @@ class CharacterDisplay:
         try:
             if self._ready:
                 self._device.command(codes.DISPLAYOFF)
-        except _PROBLEMS:
+        except Exception:  # driver boundary: lgpio's errors are plain exceptions
             log.debug("The display could not be switched off", exc_info=True)
         self._let_go()
 
@@ -121,22 +127,24 @@ class CharacterDisplay:
         try:
             bus.read_byte(self._address)
         except OSError as error:
-            if error.errno not in _SILENT:
+            if error.errno not in SILENT:
                 raise
-            raise self._not_found(answering(bus, _OTHERS, self._address)) from error
+            others = answering(bus, _OTHERS, self._address)
+            raise not_found(self._settings, self._address, others) from error
 
     def _open_parallel(self) -> Any:
         gpio: Any = self._wires.gpio()
         gpio.setwarnings(False)
         gpio.setmode(gpio.BCM)
-        pins = [getattr(self._settings, name) for name in PARALLEL]
-        lit = [] if self._settings.backlight == NO_PIN else [self._settings.backlight]
-        self._release = lambda: gpio.cleanup([*pins, *lit])
-        for pin in (*pins, *lit):  # luma passes pin 0 by
-            gpio.setup(pin, gpio.OUT)
-        for pin in lit:
-            gpio.output(pin, gpio.HIGH)
-        return bitbang_6800(gpio=gpio, RS=pins[0], E=pins[1], PINS=pins[2:])
+        names = PARALLEL if self._settings.backlight == NO_PIN else (*PARALLEL, "backlight")
+        pins = [getattr(self._settings, name) for name in names]
+        self._release = lambda: gpio.cleanup(pins)
+        for name, pin in zip(names, pins, strict=True):  # luma passes pin 0 by
+            with taking_pins(f"panel.{name}"):
+                gpio.setup(pin, gpio.OUT)
+                if name == "backlight":
+                    gpio.output(pin, gpio.HIGH)
+        return bitbang_6800(gpio=gpio, RS=pins[0], E=pins[1], PINS=pins[2 : len(PARALLEL)])
 
     def _initialise(self) -> None:
         """The data sheet's way into 4 bits, from any state; then on, and no shift."""
@@ -175,7 +183,7 @@ class CharacterDisplay:
         release, self._release = self._release, lambda: None
         try:
             release()
-        except _PROBLEMS:
+        except Exception:  # driver boundary: lgpio's errors are plain exceptions
             log.debug("The display's bus or pins could not be let go", exc_info=True)
 
     @property
@@ -196,37 +204,13 @@ class CharacterDisplay:
     def _lost(self, error: Exception | None) -> None:
         """What the chip holds is unknown now; a bus that never worked, or is gone, is closed."""
         self._ready = False
-        if self._device is None or (isinstance(error, OSError) and error.errno not in _SILENT):
+        if self._device is None or (isinstance(error, OSError) and error.errno not in SILENT):
             self._let_go()
 
     def _said(self, error: Exception) -> DisplayError:
-        number = error.errno if isinstance(error, OSError) else None
-        i2c = wiring_of(self._settings) is Wiring.I2C
-        if number in _DENIED:
-            return denied("i2c" if i2c else "gpio", error)
-        if not i2c:
-            keys = ", ".join(f"panel.{name}" for name in PARALLEL)
-            return DisplayError(
-                f"The display's GPIO pins cannot be used ({error}). Check {keys}.",
-                short="Display pins?",
-            )
-        if number is None or number in _SILENT:
-            return self._not_found([])
-        return DisplayError(
-            f"I2C bus {self._settings.i2c_port} cannot be used ({error}). Check panel.i2c_port, "
-            "and that I2C is enabled (raspi-config, Interface Options).",
-            short="No I2C bus",
-        )
-
-    def _not_found(self, answering: list[int]) -> DisplayError:
-        others = ", ".join(f"0x{address:02X}" for address in answering)
-        hint = f" Something answers at {others}." if others else ""
-        return DisplayError(
-            f"No display answers at address 0x{self._address:02X} of I2C bus "
-            f"{self._settings.i2c_port}.{hint} Check panel.i2c_address, panel.i2c_port and the "
-            "four wires.",
-            short="No display found",
-        )
+        if wiring_of(self._settings) is Wiring.I2C:
+            return i2c_problem(self._settings, self._address, error)
+        return pins_problem(", ".join(f"panel.{name}" for name in PARALLEL), error)
 
 
 def changed_runs(shown: dict[int, int], wanted: dict[int, int]) -> Iterator[tuple[int, list[int]]]:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from appliance.panel.gpio import GpioError, find_chip, pin_factory
 from appliance.panel.pins import Factory, Pins
-from appliance.panel.wire import DoorSeen, Hardware, Health, Stroked, Up
+from appliance.panel.wire import Alive, DoorSeen, Hardware, Health, Stroked, Up
 
 DOOR_WORDS = {
     0: "open",
@@ -35,6 +35,8 @@ def words(message: Up) -> str:
             return f"works {part}"
         case Health(part, problem):
             return f"problem {part}: {problem.long if problem else ''}"
+        case Alive():
+            return "alive"
 
 
 async def listen(

@@ -55,13 +55,16 @@ def settle(menu: Menu, state: PanelState, idle: float, timeout: float) -> Menu:
     """The menu after ``idle`` seconds without a key, in a state that may be a new one.
 
     It closes after ``timeout`` seconds, pages of long patience later, and leaves pages that
-    make no sense any more.
+    make no sense any more. A sentence stays longer: two rows show it a few words at a time.
     """
     menu = walk.fitted(menu, state)
     patience = walk.patience(menu, state)
+    bad_news = menu.told is not None and menu.told.trouble
+    reading = Patience.LONG if bad_news or menu.reading is not None else Patience.USUAL
     if patience is Patience.ENDLESS:
-        return replace(menu, told=None, reading=None) if idle >= timeout else menu
-    return HOME if idle >= timeout * patience.value else menu
+        read = idle >= timeout * reading.value
+        return replace(menu, told=None, reading=None) if read else menu
+    return HOME if idle >= timeout * max(patience.value, reading.value) else menu
 
 
 def show(menu: Menu, state: PanelState) -> Screen:

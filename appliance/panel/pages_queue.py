@@ -22,14 +22,11 @@ from appliance.panel.page import (
 )
 from appliance.panel.rules import why_no_print
 from appliance.panel.screen import Icon, Keys, Line, Tone
-from appliance.panel.state import PanelState, QueueEntry, QueuePage
+from appliance.panel.state import QUEUE_LENGTH, PanelState, QueueEntry, QueuePage
 from appliance.panel.words import LONGEST_NAME, plain
 
 QUEUE = opens(Place(page=Page.QUEUE), LoadQueue())
 """Opens the page and asks the cloud anew."""
-
-AT_ONCE = 10
-"""Entries that the step back to the page before asks for."""
 
 
 def queue_page(place: Place, state: PanelState) -> View:
@@ -71,7 +68,7 @@ def _further(queue: QueuePage) -> Iterator[Item]:
 
 def _earlier(queue: QueuePage) -> Iterator[Item]:
     if queue.skip > 0:
-        skip = max(0, queue.skip - AT_ONCE)
+        skip = max(0, queue.skip - QUEUE_LENGTH)
         yield Item("earlier", Line("Earlier jobs", f"{queue.skip}"), _load(skip, "next"))
 
 

@@ -71,6 +71,9 @@ def camera_page(_place: Place, state: PanelState) -> View | None:
     """What the camera sees; new pictures come as long as the page is open."""
     if not (state.graphic and state.camera):
         return None
+    if state.picture_problem:
+        said = saying("Camera", plain(state.picture_problem) or "No picture", icon=Icon.CAMERA)
+        return replace(said, patience=Patience.LONG)
     if not state.picture:
         return waiting("Camera", "Taking a picture", icon=Icon.CAMERA)
     return View(

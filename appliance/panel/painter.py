@@ -19,6 +19,7 @@ BURST = 3  # screens at once: a key that follows an update is not kept waiting
 FIRST_PAUSE = 1.0  # seconds until a display that failed is tried again, doubled each time
 LONGEST_PAUSE = 30.0
 HANGS = 5.0  # seconds that a bus may take for one screen
+STUCK = 60.0  # seconds after which it does not come back by itself
 _HANGS = Problem(
     "Display hangs",
     "The display's bus does not answer. Check the display's cable and its power; the buttons "
@@ -78,10 +79,14 @@ class Painter:
             self._change.notify()
 
     def finish(self, screen: Screen, timeout: float) -> None:
-        """Show ``screen`` as the last one, if that is possible within ``timeout`` seconds."""
-        self.show(screen)
+        """Show ``screen`` as the last one, if that is possible within ``timeout`` seconds.
+
+        A present screen that is a farewell itself stays, and is shown from its beginning.
+        """
+        if self._screen is None or not self._screen.farewell:
+            self.show(screen)
         with self._change:
-            self._last = True
+            self._last, self._since = True, time.monotonic()
             self._change.notify()
         self._ended.wait(timeout)
 
@@ -91,6 +96,12 @@ class Painter:
             since = self._busy_since
             if since is not None and time.monotonic() - since > self._patience:
                 self._tell(_HANGS)
+
+    @property
+    def stuck(self) -> bool:
+        """The bus hangs for so long that only a new process may help."""
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > STUCK
 
     def _tell(self, problem: Problem | None) -> None:
         """Report at the start and at every change; ``_telling`` is held."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import math
 import shutil
 import socket
 import sys
@@ -16,13 +17,16 @@ import msgspec
 
 from appliance.host import child
 from appliance.panel.screen import Screen
-from appliance.panel.wire import DoorSeen, Hardware, Health, Show, Up
+from appliance.panel.wire import Alive, DoorSeen, Hardware, Health, Show, Up
 from appliance.printer.api import Problem
 
 log = logging.getLogger(__name__)
 
 NICE = 5  # of the worker: a screen may wait, the printer's lines may not
 INPUT_TIME = 10.0  # seconds in which a healthy worker takes what is written to it
+SILENCE = 10.0  # seconds without a sign of life after which a worker is taken for frozen
+START = 60.0  # seconds for the first one: a small board that starts up imports slowly
+LOOKS = 5  # for a sign of life in that time
 END_TIME = 2.0  # seconds for a worker to end by itself once its stdin is closed
 AWAY_TIME = 10.0  # seconds without a worker until nothing more is known of door and display
 FIRST_PAUSE = 1.0  # seconds until a worker that ended is started again, doubled each time
@@ -59,12 +63,15 @@ class PanelProcess:
         command: Sequence[str] | None = None,
         away_time: float = AWAY_TIME,
         input_time: float = INPUT_TIME,
+        silence: float = SILENCE,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._command = list(command or worker_command(hardware))
         self._on_message = on_message
         self._away_time = away_time
         self._input_time = input_time
+        self._silence = silence
+        self._looks = 0  # left until the worker is taken for frozen
         self._first_pause = first_pause
         self._screen: Screen | None = None
         self._changed = asyncio.Event()
@@ -117,10 +124,12 @@ class PanelProcess:
         try:
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(process), name="panel screens")
+                guarding = group.create_task(self._guard(process), name="panel signs of life")
                 logging_ = group.create_task(child.forward_log(process, log), name="panel log")
                 await self._read(process)
                 await process.wait()
                 writing.cancel()
+                guarding.cancel()
                 await asyncio.wait([logging_], timeout=END_TIME)  # its last words
                 logging_.cancel()
         finally:
@@ -132,6 +141,8 @@ class PanelProcess:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """End it: politely at first, so that it can say farewell on the display."""
         if process.stdin:
+            if self._changed.is_set() and self._screen is not None:  # a last one, not sent yet
+                process.stdin.write(_line(Show(self._screen)))
             process.stdin.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_TIME):
@@ -160,6 +171,22 @@ class PanelProcess:
             except ConnectionError:
                 return  # it ended; the reader sees that too
 
+    async def _guard(self, process: asyncio.subprocess.Process) -> None:
+        """Kill a worker that gives no sign of life.
+
+        Looks are counted, not seconds: when this process itself was held up, what the worker
+        said meanwhile is still to be read.
+        """
+        look = self._silence / LOOKS
+        self._looks = math.ceil(max(START, self._silence) / look)
+        while self._looks > 0:
+            await asyncio.sleep(look)
+            self._looks -= 1
+        log.error("The panel worker gives no sign of life; it is started again.")
+        self._seen()
+        self._stayed_away()
+        await child.kill_group(process)
+
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         stdout = process.stdout
         assert stdout is not None
@@ -175,11 +202,14 @@ class PanelProcess:
             rest = rest[-_READ_SIZE:]
 
     def _take(self, message: Up) -> None:
+        self._looks = LOOKS
+        self._seen()
+        if isinstance(message, Alive):
+            return
         if isinstance(message, DoorSeen):
             self._parts.add("door")
         elif isinstance(message, Health):
             self._parts.add(message.part)
-        self._seen()
         self._on_message(message)
 
     def _watch(self) -> None:

@@ -98,3 +98,4 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     bar: Bar | None = None
     keys: Keys = Keys()
     picture: Picture | None = None
+    farewell: bool = False  # stays on the display after the panel worker has ended

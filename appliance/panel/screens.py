@@ -50,7 +50,7 @@ def front(state: PanelState) -> Front | None:
         return Front.PROBLEM
     if _is_about_door(state):
         return Front.DOOR
-    return Front.PLATE if state.status is StatusCode.CLEAR_PLATE else None
+    return Front.PLATE if screens_front.asks_for_plate(state) else None
 
 
 def _face(state: PanelState) -> Face:
@@ -62,6 +62,8 @@ def _face(state: PanelState) -> Face:
         return screens_rest.starting(state)
     if state.cloud.serial_number is None and state.status in _AT_REST:
         return screens_rest.setup(state)
+    if screens_front.asks_for_plate(state):
+        return screens_front.plate(state)
     return _BY_STATUS[state.status](state)
 
 

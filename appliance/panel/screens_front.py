@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from appliance.panel import parts, words
@@ -9,8 +10,10 @@ from appliance.panel.actions import DismissProblem, PlateCleared, Resume
 from appliance.panel.face import Face, Front, OpenMenu, ReadProblem, Soft, face
 from appliance.panel.parts import MENU
 from appliance.panel.screen import Icon, Keys, Line, Screen, Tone
-from appliance.panel.screens_print import GO_ON, progress
+from appliance.panel.screens_print import GO_ON, progress, took
 from appliance.panel.state import PanelState
+from appliance.polar.codes import StatusCode
+from appliance.polar.job import Outcome
 from appliance.printer.api import LinkState, Problem
 
 _TITLE: Final = 16  # characters of a title that every display shows whole
@@ -20,13 +23,17 @@ _HALTED: Final = Problem(
     "Printer halted", "The printer halted. Look at it, then switch it off and on again."
 )
 _LOOK: Final = "Look at the printer before you print again."
+_ENDED: Final[Mapping[StatusCode, str]] = {
+    StatusCode.COMPLETE: "Print complete",
+    StatusCode.CANCELING: "Print canceled",
+    StatusCode.ERROR: "Print failed",
+}
 
 
 def error(state: PanelState) -> Face:
     """Status 12: short here, OK tells all of it."""
     problem = _cause(state)
-    halted = state.snapshot is not None and state.snapshot.link is LinkState.HALTED
-    advice = Line("Turn off and on") if halted else Line("OK tells more")
+    advice = Line("Turn off and on" if _halted(state) else "OK tells more")
     screen = Screen(
         title="Error",
         icon=Icon.WARNING,
@@ -37,16 +44,39 @@ def error(state: PanelState) -> Face:
     return face(screen, ok=Soft("More", ReadProblem(problem)), right=MENU)
 
 
+def asks_for_plate(state: PanelState) -> bool:
+    """A print lies on the plate: status 15, or its end is still what the status tells.
+
+    The cloud is told of an end for half a minute, and offline for as long as that lasts.
+    """
+    if state.status is StatusCode.CLEAR_PLATE:
+        return True
+    over = state.printed is None and state.status in _ENDED
+    if state.status is StatusCode.CANCELING:
+        over = over and state.job is not None and state.job.outcome is Outcome.CANCELED
+    return state.plate_full and over and not _halted(state)
+
+
 def plate(state: PanelState) -> Face:
-    """Status 15."""
+    """Status 15, or 7, 6 and 12 with how the print ended."""
+    ended, job = _ENDED.get(state.status), progress(state)
+    end = (Line(ended), Line(job.name), *took(job)) if ended else ()
     screen = Screen(
         title="Clear the plate",
         icon=Icon.WARNING,
         tone=Tone.ASKING,
-        lines=(Line("Then press OK"), *parts.temperature_lines(state)),
-        text="Take the print off the build plate, then press OK.",
+        lines=(Line("Then press OK"), *end, *parts.temperature_lines(state)),
+        text=" ".join(("Take the print off the build plate, then press OK.", *_end_told(state))),
     )
     return face(screen, ok=Soft("Done", PlateCleared()), right=_past(Front.PLATE))
+
+
+def _end_told(state: PanelState) -> Iterator[str]:
+    if state.status is StatusCode.ERROR:
+        yield words.plain(_cause(state).long)
+    elif state.status in _ENDED and state.job is not None:
+        told = (words.plain(state.job.reason), words.plain(state.job.video_note))
+        yield from (text for text in told if text)
 
 
 def door(state: PanelState) -> Face:
@@ -115,11 +145,14 @@ def _door_closed_paused(state: PanelState) -> Face:
     return face(screen, ok=Soft("Resume", Resume()), right=_past(Front.DOOR))
 
 
+def _halted(state: PanelState) -> bool:
+    return state.snapshot is not None and state.snapshot.link is LinkState.HALTED
+
+
 def _cause(state: PanelState) -> Problem:
     """Why the status is 12, in words that say what to do."""
-    snapshot = state.snapshot
-    if snapshot is not None and snapshot.link is LinkState.HALTED:
-        return snapshot.problem or _HALTED
+    if state.snapshot is not None and _halted(state):
+        return state.snapshot.problem or _HALTED
     reason = progress(state).reason or "The print failed."
     return Problem("Print failed", f"{reason} {_LOOK}")
 

@@ -118,6 +118,7 @@ def printing(state: PanelState) -> Face:
             value=job.percent,
             icon=Icon.PLAY,
             lines=tuple(_printing_lines(state, job)),
+            text=words.plain(state.notice),
             bar=Bar(job.fraction),
         )
     )
@@ -157,7 +158,7 @@ def finishing(state: PanelState) -> Face:
         Screen(
             title="Print is done",
             icon=Icon.DONE,
-            lines=(Line("Making the video"), Line(job.name), *_took(job)),
+            lines=(Line("Making the video"), Line(job.name), *took(job)),
             bar=Bar(None),
         )
     )
@@ -170,7 +171,7 @@ def complete(state: PanelState) -> Face:
     screen = Screen(
         title="Print complete",
         icon=Icon.DONE,
-        lines=(Line(job.name), *_took(job), *parts.temperature_lines(state)),
+        lines=(Line(job.name), *took(job), *parts.temperature_lines(state)),
         text=note,
     )
     return face(screen, ok=MENU)
@@ -235,7 +236,8 @@ def _left(estimated: float, printed: float) -> str:
     return words.duration(left) if left > 0 else "soon"
 
 
-def _took(job: Progress) -> tuple[Line, ...]:
+def took(job: Progress) -> tuple[Line, ...]:
+    """How long it was printed, where that is known."""
     return (Line("Took", words.duration(job.printed), Icon.CLOCK),) if job.printed > 0 else ()
 
 

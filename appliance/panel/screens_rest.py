@@ -67,6 +67,7 @@ def idle(state: PanelState) -> Face:
         title=words.plain(state.name) or UNNAMED_DEVICE,
         icon=Icon.DONE if state.cloud.online else Icon.OFFLINE,
         lines=tuple(_idle_lines(state)),
+        text=words.plain(state.notice),
     )
     return face(screen, ok=MENU)
 
@@ -108,6 +109,8 @@ def updating(state: PanelState) -> Face:
 
 
 def _idle_lines(state: PanelState) -> Iterator[Line]:
+    if state.hardware is not None:
+        yield Line(words.plain(state.hardware.short) or "Panel problem", icon=Icon.WARNING)
     network, cloud = (parts.network_line(state),), tuple(parts.cloud_lines(state))
     yield from (*cloud, *network) if state.ip else (*network, *cloud)
     yield from parts.temperature_lines(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from appliance.polar.codes import StatusCode
@@ -19,6 +21,10 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # a sentence about the connection
     offline_since: float | None = None  # None while online
     next_try: float | None = None  # None while online or trying just now
+
+
+QUEUE_LENGTH: Final = 8
+"""Entries of the queue that are asked for at once."""
 
 
 class QueueEntry(msgspec.Struct, frozen=True):
@@ -55,12 +61,16 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     door: int | None = None  # section 3.12
     waiting_for_door: str = ""  # name of the job that begins when the door is closed
     door_asks: bool = False  # the door paused the print: closing it, then OK, goes on
+    plate_full: bool = False  # a print lies on the build plate until a person clears it
     problem: Problem | None = None  # stands in front until it is dismissed
     notice: str = ""  # a sentence that is news: a refusal, what the cloud said
     queue: QueuePage = QueuePage()
     camera: bool = False
     picture: bytes = b""  # JPEG for the camera page
+    picture_problem: str = ""  # short: why the camera gave none
+    hardware: Problem | None = None  # of the panel's own: buttons, door switch, display
     graphic: bool = False  # the display can show pictures
+    menu_timeout: float = 30.0  # seconds without a key after which the menu closes
     materials: tuple[Material, ...] = ()
     moves: MoveSettings = MoveSettings()
 

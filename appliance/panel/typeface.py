@@ -119,7 +119,7 @@ class Typeface:
 
     def width(self, text: str) -> int:
         """How wide ``text`` is, in pixels."""
-        return self.strip(text).width if text else 0
+        return self._measure(text)
 
     def strip(self, text: str) -> Image.Image:
         """``text`` in one line, as a mask."""

@@ -114,7 +114,7 @@ def _view(menu: Menu, state: PanelState) -> View:
 
 def _selecting(view: View, place: Place, index: int | None) -> Place:
     if index is None:
-        return replace(place, chosen="", index=0)
+        return place  # a list that is being loaded: what is to be selected when it comes
     return replace(place, chosen=view.items[index].key, index=index)
 
 

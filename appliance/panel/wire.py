@@ -55,5 +55,9 @@ class Health(msgspec.Struct, frozen=True, tag="health"):
     problem: Problem | None = None
 
 
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """The worker still watches its pins. Sent regularly, and left out once it is stuck."""
+
+
 Down: TypeAlias = Show
-Up: TypeAlias = Stroked | DoorSeen | Health
+Up: TypeAlias = Stroked | DoorSeen | Health | Alive

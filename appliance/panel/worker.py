@@ -23,15 +23,15 @@ import msgspec
 from appliance.panel.display import Display, Wires
 from appliance.panel.painter import Painter
 from appliance.panel.pins import Factory, Pins
-from appliance.panel.screen import Screen, Tone
-from appliance.panel.wire import Hardware, Health, Show, Up
+from appliance.panel.screen import Line, Screen, Tone
+from appliance.panel.wire import Alive, Hardware, Health, Show, Up
 from appliance.settings_panel import DisplayKind, PanelSettings
 
 log = logging.getLogger("appliance.panel.worker")
 
-FAREWELL = Screen(title="Starting", tone=Tone.WORKING, text="The agent restarts.")
+FAREWELL = Screen(title="Starting", tone=Tone.WORKING, lines=(Line("One moment"),))
 FAREWELL_TIME = 1.0  # seconds for it; the agent kills what takes longer than 2 s
-WATCH = 2.0  # seconds between two looks whether the display's bus hangs
+WATCH = 2.0  # seconds between two signs of life, and two looks whether the display's bus hangs
 _READ_SIZE = 65536
 Send = Callable[[Up], None]
 
@@ -60,6 +60,7 @@ class PanelWorker:
         drawn: Callable[[], None] = lambda: None,
     ) -> None:
         panel = hardware.panel
+        self._send = send
         self.painter: Painter | None = None
         if panel.display is not DisplayKind.NONE:
             self.painter = Painter(
@@ -88,14 +89,17 @@ class PanelWorker:
         async with asyncio.TaskGroup() as group:
             if self.painter:
                 self.painter.start()
-                group.create_task(_watch(self.painter))
             group.create_task(self.pins.run())
+            group.create_task(self._watch())
 
-
-async def _watch(painter: Painter) -> None:
-    while True:
-        await asyncio.sleep(WATCH)
-        painter.watch()
+    async def _watch(self) -> None:
+        """Signs of life, which end when the display is stuck: the agent replaces the worker."""
+        while True:
+            if self.painter:
+                self.painter.watch()
+            if not (self.painter and self.painter.stuck):
+                self._send(Alive())
+            await asyncio.sleep(WATCH)
 
 
 def listen(worker: PanelWorker) -> None:

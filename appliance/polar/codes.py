@@ -33,6 +33,10 @@ class StatusCode(IntEnum):
     CLEAR_PLATE = 15
 
 
+OPEN: Final = (0, 2)
+"""The values of ``door`` that mean an open one."""
+
+
 class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """All that the status depends on.
 
@@ -50,8 +54,8 @@ class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def door_open(inputs: StatusInputs) -> bool:
-    """0 and 2 are the open ones; a door that nobody knows of is not."""
-    return inputs.door in (0, 2)
+    """A door that nobody knows of is not."""
+    return inputs.door in OPEN
 
 
 def waiting_for_door(inputs: StatusInputs) -> bool:

@@ -49,6 +49,11 @@ LOST: Final = Problem(
     "The printer stopped answering. Check the USB cable and that the printer still has power, "
     "then switch the printer off and on again.",
 )
+STUCK: Final = Problem(
+    "Button ok stuck",
+    "buttons.ok (pin 26): held down for more than 60 s. The button is stuck or its cable is "
+    "damaged.",
+)
 
 _SNAPSHOT: Final = Snapshot(
     link=LinkState.READY,
@@ -175,6 +180,8 @@ EXAMPLES: Final[Mapping[str, PanelState]] = MappingProxyType(
             queue=QueuePage(),
         ),
         "idle": IDLE,
+        "notice": replace(IDLE, notice="The build plate is clear."),
+        "hardware": replace(IDLE, hardware=STUCK),
         "offline": replace(IDLE, cloud=_OFFLINE),
         "no_network": replace(
             IDLE, ip="", network="", cloud=replace(_OFFLINE, offline_since=NOW - 90)
@@ -186,6 +193,9 @@ EXAMPLES: Final[Mapping[str, PanelState]] = MappingProxyType(
         ),
         "printing": _printing(),
         "printing_long_name": _printing(name=LONG_NAME),
+        "printing_notice": replace(
+            _printing(), door=0, notice=f"The door was opened while {GEARS} is being printed."
+        ),
         "printing_offline": replace(_printing(), cloud=_OFFLINE),
         "printing_local": replace(
             _printing(
@@ -213,7 +223,16 @@ EXAMPLES: Final[Mapping[str, PanelState]] = MappingProxyType(
         "finishing": _ended(StatusCode.POSTPROCESSING, Phase.FINISHING, Outcome.COMPLETED),
         "complete": _ended(StatusCode.COMPLETE, Phase.ENDED, Outcome.COMPLETED),
         "canceling": _printing(StatusCode.CANCELING, state=JobState.CANCELING),
-        "clear_plate": replace(IDLE, status=StatusCode.CLEAR_PLATE),
+        "clear_plate": replace(IDLE, status=StatusCode.CLEAR_PLATE, plate_full=True),
+        "complete_plate": replace(
+            _ended(StatusCode.COMPLETE, Phase.ENDED, Outcome.COMPLETED), plate_full=True
+        ),
+        "canceled_plate": replace(
+            _ended(StatusCode.CANCELING, Phase.ENDED, Outcome.CANCELED), plate_full=True
+        ),
+        "failed_plate": replace(
+            _ended(StatusCode.ERROR, Phase.ENDED, Outcome.FAILED, LOST.long), plate_full=True
+        ),
         "error": replace(
             _ended(StatusCode.ERROR, Phase.ENDED, Outcome.FAILED, LOST.long), problem=LOST
         ),

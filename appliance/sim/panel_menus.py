@@ -111,6 +111,7 @@ _PARKING: Final = _pausing(_CHANGING)
 _HOT: Final = _with(IDLE, heaters=HOT)
 _WATCHED: Final = replace(IDLE, graphic=True)
 _SEEN: Final = replace(_WATCHED, picture=_scene())
+_UNSEEN: Final = replace(_WATCHED, picture_problem="Camera hangs")
 _CHANGE: Final = "New filament"
 
 MENUS: Final[Mapping[str, tuple[Menu, PanelState]]] = MappingProxyType(
@@ -146,6 +147,7 @@ MENUS: Final[Mapping[str, tuple[Menu, PanelState]]] = MappingProxyType(
         "extrude": (_jogged(at(_HOT, "Prepare", "Extrude"), _HOT), _HOT),
         "network": (at(IDLE, "Network"), IDLE),
         "camera_wait": (at(_WATCHED, "Camera"), _WATCHED),
+        "camera_problem": (at(_UNSEEN, "Camera"), _UNSEEN),
         "camera": (at(_SEEN, "Camera"), _SEEN),
         "cloud": (at(IDLE, "Cloud"), IDLE),
         "cloud_offline": (at(EXAMPLES["offline"], "Cloud"), EXAMPLES["offline"]),

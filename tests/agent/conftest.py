@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
+from aiohttp import web
 
+from appliance import ipc
 from appliance.agent.door import Door
 from appliance.agent.gate import Gate
 from appliance.agent.identity import Identity, IdentityStore
@@ -21,6 +24,7 @@ from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.cloud.reconnect import Backoff
+from appliance.config import PathSettings, Settings
 from appliance.errors import JobRefused, PrinterError
 from appliance.polar.actions import Registered
 from appliance.polar.job import CloudJob
@@ -44,6 +48,7 @@ class FakePrinter:
         self.started_keys: list[str] = []
         self.forgotten: list[str] = []
         self.refusal: PrinterError | None = None
+        self.away: PrinterError | None = None
         self.pauses: list[api.PauseKind] = []
         self.resumes = 0
         self.unseen: tuple[api.Job, ...] = ()
@@ -82,6 +87,8 @@ class FakePrinter:
         return self.now()
 
     async def snapshot(self) -> api.Snapshot:
+        if self.away is not None:
+            raise self.away
         return self.now()
 
     async def pause(self, kind: api.PauseKind = api.PauseKind.PAUSE) -> api.Snapshot:
@@ -163,22 +170,31 @@ class World:
         self.plate_settings = PlateSettings(confirm=False)
         self.has_ok = True
         self.next_prints = 0
+        self.serial_number: str | None = "P3D1"
+        self.clock = 0.0  # seconds, of door and gate
         self.begin()
 
-    def begin(self) -> None:
-        """The agent starts."""
+    def begin(self, *, heard: bool = True) -> None:
+        """The agent starts; ``heard`` tells whether the printer daemon speaks up at once."""
         self.state = AgentState()
         self.printer.state = self.state
         self.outbox = Outbox(self.folder / "outbox")
-        self.owed = Reports(self.outbox, lambda: "P3D1")
-        self.door = Door(self.door_settings, self.state, self.printer, has_ok=self.has_ok)
+        self.owed = Reports(self.outbox, lambda: self.serial_number)
+        self.door = Door(
+            self.door_settings,
+            self.state,
+            self.printer,
+            has_ok=self.has_ok,
+            clock=lambda: self.clock,
+        )
         self.plate = Plate(self.folder, self.plate_settings, self.state, self._print_next)
-        self.gate = Gate(self.printer, self.door, self.plate)
+        self.gate = Gate(self.printer, self.door, self.plate, clock=lambda: self.clock)
         self.jobs = CloudJobs(
             self.state, self.folder, self.printer, self._fetch, self.video, self.owed, self.gate
         )
         self.task = asyncio.create_task(self._run())
-        self.printer.tell()
+        if heard:
+            self.printer.tell()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -275,3 +291,19 @@ async def linked(tmp_path: Path) -> AsyncIterator[Linked]:
         yield one
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(paths=PathSettings(state=str(tmp_path / "state"), run=str(tmp_path / "run")))
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[web.Application, Path], Awaitable[None]]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(app: web.Application, socket: Path) -> None:
+            runner = await ipc.serve(app, socket)
+            stack.push_async_callback(runner.cleanup)
+
+        yield start

@@ -121,6 +121,9 @@ class SetUp(Networked):
         self.clock = SimulatedClock()
         self.cloud = Cloud()
         self.printer_restarts = 0
+        self.restart_asked = asyncio.Event()
+        self.restart_allowed = asyncio.Event()
+        self.restart_allowed.set()
         self.turned: list[int] = []
         self.tests = 0
         self.test_allowed = asyncio.Event()
@@ -175,6 +178,8 @@ class SetUp(Networked):
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def restart(self) -> Snapshot:
+        self.restart_asked.set()
+        await self.restart_allowed.wait()
         self.printer_restarts += 1
         return Snapshot()
 

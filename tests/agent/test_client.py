@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,13 +22,14 @@ from appliance.agent.service import AgentService
 from appliance.agent.state import AgentState
 from appliance.camera.camera import Camera
 from appliance.cloud.outbox import JobReport, Outbox
-from appliance.config import PathSettings, Settings
+from appliance.config import Settings
 from appliance.errors import ApplianceError, CloudError, JobRefused, PrinterError
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.printer import api
 from appliance.printer.api import JobState
 from appliance.printer.client import PrinterUnreachable
 from appliance.settings_panel import DoorSettings, PlateSettings
+from tests.agent.daemon import FakeDaemon
 
 Linked = Any  # the fixture's class; conftest modules cannot be imported
 Serve = Callable[[web.Application, Path], Awaitable[None]]
@@ -52,22 +51,6 @@ VIEW = AgentView(
     owed_error="",
     snapshot=None,
 )
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(paths=PathSettings(state=str(tmp_path / "state"), run=str(tmp_path / "run")))
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with AsyncExitStack() as stack:
-
-        async def start(app: web.Application, socket: Path) -> None:
-            runner = await ipc.serve(app, socket)
-            stack.push_async_callback(runner.cleanup)
-
-        yield start
 
 
 class FakeActs:
@@ -103,71 +86,6 @@ class FakeActs:
     async def print_file(self, request: api.StartJob) -> api.Snapshot:
         self._note(request)
         return api.Snapshot(machine="Fake")
-
-
-class FakeDaemon:
-    """The printer daemon's API with a stream that is written down beforehand."""
-
-    def __init__(self, *stream: JobState | None) -> None:
-        self.stream = stream
-        self.cancels = 0
-        self.resumes = 0
-        self.started: api.StartJob | None = None
-        self.over = asyncio.Event()
-
-    def app(self) -> web.Application:
-        app = ipc.application()
-        app.add_routes(
-            [
-                web.get("/snapshot", self._snapshot),
-                web.get("/events", self._events),
-                web.post("/job", self._start),
-                web.post("/job/cancel", self._cancel),
-                web.post("/job/resume", self._resume),
-            ]
-        )
-        return app
-
-    def snapshot(self, state: JobState | None) -> api.Snapshot:
-        if state is None or self.started is None:
-            return api.Snapshot()
-        return api.Snapshot(
-            job=api.Job(
-                job_id="123",
-                key=self.started.key,
-                name=self.started.name,
-                source=api.Source.LOCAL,
-                path=self.started.path,
-                state=state,
-                started_at=1.0,
-                file_size=10,
-                bytes_read=5,
-                print_seconds=7.0,
-            )
-        )
-
-    async def _snapshot(self, _request: web.Request) -> web.Response:
-        return ipc.reply(api.Snapshot(machine="Fake"))
-
-    async def _start(self, request: web.Request) -> web.Response:
-        self.started = await ipc.body(request, api.StartJob)
-        return ipc.reply(self.snapshot(JobState.PRINTING))
-
-    async def _cancel(self, _request: web.Request) -> web.Response:
-        self.cancels += 1
-        return ipc.reply(api.Snapshot())
-
-    async def _resume(self, _request: web.Request) -> web.Response:
-        self.resumes += 1
-        return ipc.reply(api.Snapshot())
-
-    async def _events(self, request: web.Request) -> web.WebSocketResponse:
-        stream = web.WebSocketResponse()
-        await stream.prepare(request)
-        for state in self.stream:
-            await stream.send_bytes(msgspec.json.encode(self.snapshot(state)))
-        self.over.set()
-        return stream
 
 
 # --- both daemons --------------------------------------------------------------------------
@@ -406,6 +324,15 @@ async def test_the_view_tells_everything(acts: Acts, parts: Parts, linked: Linke
     parts.available = False
     assert acts.view().camera == "none"
     assert msgspec.json.decode(msgspec.json.encode(view), type=AgentView) == view
+
+
+async def test_the_view_tells_how_the_front_panel_does(acts: Acts, linked: Linked) -> None:
+    assert acts.view().panel == ""
+    linked.state.see_health("buttons", None)
+    assert acts.view().panel == "ready"
+    linked.state.see_health("door", api.Problem("Pin 22: pin", "door.pin: It cannot be used."))
+    linked.state.see_health("display", api.Problem("No display", "Nothing answers."))
+    assert acts.view().panel == "Nothing answers. door.pin: It cannot be used."
 
 
 async def test_cancel_ends_whatever_runs(acts: Acts, parts: Parts) -> None:

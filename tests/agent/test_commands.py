@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -97,15 +97,36 @@ class Hands:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
+        self.turn: Callable[[], None] = lambda: None  # happens until it is a move's turn
+        self.past: list[str] = []  # lines that were sent past the moves
 
-    async def home(self, axes: Sequence[str]) -> None:
+    def typed(self, lines: Sequence[str]) -> None:
+        self.past += lines
+
+    async def home(self, axes: Sequence[str], *, check: Callable[[], None]) -> None:
+        self._its_turn(check)
         self._note("home", list(axes))
 
-    async def jog(self, distances: dict[str, float], *, absolute: bool, speed: float) -> None:
+    async def jog(
+        self,
+        distances: dict[str, float],
+        *,
+        absolute: bool,
+        speed: float,
+        check: Callable[[], None],
+    ) -> None:
+        self._its_turn(check)
         self._note("jog", distances, absolute, speed)
 
-    async def extrude(self, amount: float, speed: float | None) -> None:
+    async def extrude(
+        self, amount: float, speed: float | None, *, check: Callable[[], None]
+    ) -> None:
+        self._its_turn(check)
         self._note("extrude", amount, speed)
+
+    def _its_turn(self, check: Callable[[], None]) -> None:
+        self.turn()
+        check()
 
     def _note(self, *asked: Any) -> None:
         self.asked.append(asked)
@@ -149,7 +170,9 @@ class Desk:
         printer = cast(PrinterClient, self.printer)
         custom = CustomCommands(LISTED, printer, self.power, self._restart, self._clear)
         jobs = cast(CloudJobs, self.jobs)
-        door = Door(DoorSettings(), self.state, printer, has_ok=True)
+        self.now = 0.0
+        door = Door(DoorSettings(pin=4), self.state, printer, has_ok=True, clock=lambda: self.now)
+        self.state.see_door(1)
         self.moves, self.queue = Hands(), Waiter()
         doers = Doers(jobs, printer, custom, door, cast(Moves, self.moves), cast(Queue, self.queue))
         self.commands = Commands(self.state, doers, self._send, lambda: self.serial)
@@ -361,6 +384,33 @@ async def test_nothing_is_moved_from_afar_behind_an_open_door(desk: Desk) -> Non
     desk.state.see_door(1)
     await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "home"}}))
     assert desk.moves.asked
+
+
+async def test_nothing_is_moved_from_afar_before_the_switch_was_read(desk: Desk) -> None:
+    desk.state.see_door(None)
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": {"command": "home"}}))
+    assert desk.moves.asked == []
+    assert "not read yet" in desk.state.notice
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"command": "home"}, {"command": "jog", "x": 1}, {"command": "extrude", "amount": 1}],
+)
+async def test_the_door_is_looked_at_again_when_it_is_the_moves_turn(
+    desk: Desk, wish: dict[str, Any]
+) -> None:
+    desk.moves.turn = lambda: desk.state.see_door(0)
+    await desk.do(messages.parse("jogPrinter", {"jogPrinter": wish}))
+    assert desk.moves.asked == []
+    assert desk.state.notice == "The door is open. Close it, then move the printer."
+
+
+async def test_the_moves_hear_what_was_typed_past_them(desk: Desk) -> None:
+    await desk.do(messages.Command(serial_number=SN, command="G28\nM84"))
+    await desk.do(messages.CustomCommand(serial_number=SN, custom_command=NAMES[0]))
+    await desk.do(messages.CustomCommand(serial_number=SN, custom_command="custom-unknown"))
+    assert desk.moves.past == ["G28", "M84", "M104 S200", "M140 S60"]
 
 
 async def test_who_asked_for_a_print_hears_of_it(desk: Desk) -> None:

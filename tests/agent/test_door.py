@@ -333,6 +333,37 @@ async def test_what_the_printer_refuses_is_said_in_its_words(porch: Porch) -> No
         await door.resume()
 
 
+@pytest.mark.parametrize("has_ok", [True, False])
+async def test_nothing_goes_on_before_the_switch_was_read(porch: Porch, has_ok: bool) -> None:
+    door = porch.build(has_ok=has_ok)
+    await porch.print()
+    await porch.become(JobState.PAUSED)
+    with pytest.raises(DoorOpen, match="not read yet"):
+        await door.resume()
+    porch.now += 10.0
+    await door.resume()
+    assert porch.print_state() is JobState.PRINTING, "nobody knows of a door"
+
+
+async def test_nothing_goes_on_behind_a_door_whose_switch_was_lost_open(porch: Porch) -> None:
+    door = porch.build()
+    await porch.print()
+    await porch.see(0)
+    await porch.see(None)
+    for _ in range(2):
+        with pytest.raises(DoorOpen):
+            await door.resume()
+        porch.now += 1000.0
+    with pytest.raises(DoorOpen, match="now it cannot be read"):
+        door.refuse("move the printer")
+    assert porch.printer.resumes == 0
+    await porch.see(1)
+    await porch.see(None)
+    porch.now += 10.0
+    await door.resume()
+    assert porch.print_state() is JobState.PRINTING, "it was closed when it was last read"
+
+
 # --- before a print ----------------------------------------------------------------------------
 
 

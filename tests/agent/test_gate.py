@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from appliance.agent.local import LocalJobs
 from appliance.errors import JobRefused, PrinterError
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
@@ -115,6 +108,23 @@ async def test_a_door_that_stays_open_ends_the_job_with_a_reason(
     assert not guarded.plate.full, "nothing was printed"
 
 
+async def test_a_switch_that_is_lost_closes_no_door(guarded: World, print_message: Print) -> None:
+    guarded.door.see(0)
+    guarded.jobs.request(print_message)
+    await guarded.until(lambda: starting(guarded))
+    guarded.door.see(None)
+    await turns()
+    guarded.clock += 1000.0
+    guarded.state.revision.bump()
+    await turns()
+    assert guarded.printer.starts == []
+    assert guarded.state.job.detail.startswith("Waiting for the door: The door was open when")
+    with pytest.raises(JobRefused, match="now it cannot be read"):
+        await guarded.gate.start_now(api.StartJob(path="/x", key="local", name="local.gcode"))
+    guarded.door.see(1)
+    await guarded.until(lambda: printing(guarded))
+
+
 async def test_cancel_while_it_waits_for_the_door(guarded: World, print_message: Print) -> None:
     guarded.door.see(0)
     guarded.jobs.request(print_message)
@@ -174,6 +184,43 @@ async def test_a_printer_that_is_away_is_waited_for_behind_the_open_door(
     assert len(guarded.printer.starts) == tries
     guarded.door.see(1)
     await guarded.until(lambda: printing(guarded))
+
+
+async def test_waiting_for_the_door_uses_up_no_patience_with_the_printer(
+    guarded: World, print_message: Print
+) -> None:
+    guarded.printer.refusal = PrinterError("The printer is not connected yet.")
+    guarded.jobs.request(print_message)
+    await guarded.until(lambda: starting(guarded) and bool(guarded.printer.starts))
+    guarded.door.see(0)
+    await turns()
+    assert guarded.state.job.detail == ""
+    guarded.clock += 1000.0
+    tries = len(guarded.printer.starts)
+    guarded.door.see(1)
+    await turns()
+    assert len(guarded.printer.starts) > tries
+    assert starting(guarded), "the printer has its time again"
+    guarded.clock += 1000.0
+    await guarded.until(lambda: ended(guarded))
+    assert guarded.state.job.reason == "The printer is not connected yet."
+
+
+async def test_what_is_waited_for_is_not_said_any_longer(
+    guarded: World, print_message: Print
+) -> None:
+    said: list[str] = []
+    guarded.printer.refusal = PrinterError("It is off.")
+    request = api.StartJob(path="/x", key="k", name="Vase")
+    start = asyncio.create_task(guarded.gate.start(request, lambda: False, said.append))
+    await turns()
+    assert said[-1] == "Waiting for the printer: It is off."
+    guarded.door.see(0)
+    await turns()
+    guarded.printer.refusal = None
+    guarded.door.see(1)
+    await start
+    assert said[-1] == "Starting the print"
 
 
 async def test_a_local_print_is_refused_at_the_open_door(guarded: World) -> None:
@@ -265,6 +312,34 @@ async def test_a_plate_that_was_filled_while_the_file_came_ends_the_job(
     assert guarded.printer.starts == []
 
 
+async def printed_without_the_agent(world: World) -> None:
+    """The printer daemon's print ended while the agent was off, and the agent starts."""
+    await world.kill()
+    await world.printer.start(api.StartJob(path="/x", key="local", name="local.gcode"))
+    world.printer.finish(JobState.COMPLETED)
+    world.begin(heard=False)
+    world.door.see(1)
+
+
+async def test_a_local_print_waits_for_the_printer_daemons_word_on_the_plate(
+    guarded: World,
+) -> None:
+    await printed_without_the_agent(guarded)
+    with pytest.raises(JobRefused, match="not clear"):
+        await guarded.gate.start_now(api.StartJob(path="/x", key="two", name="two.gcode"))
+    assert guarded.printer.started_keys == ["local"]
+
+
+async def test_a_print_of_the_cloud_waits_for_the_printer_daemons_word_on_the_plate(
+    guarded: World, print_message: Print
+) -> None:
+    await printed_without_the_agent(guarded)
+    guarded.jobs.request(print_message)
+    await guarded.until(lambda: ended(guarded))
+    assert "not clear" in guarded.state.job.reason
+    assert guarded.printer.started_keys == ["local"]
+
+
 @pytest.mark.parametrize("kills", range(1, 25))
 async def test_killed_at_any_step_the_plate_is_full_at_the_end(
     guarded: World, print_message: Print, kills: int
@@ -286,179 +361,3 @@ async def test_killed_at_any_step_the_plate_is_full_at_the_end(
         await turns(5)
         assert lives < 500
     assert guarded.plate.full
-
-
-# --- any sequence -------------------------------------------------------------------------------
-
-
-class Walk:
-    """A life with a real door, a real plate and a printer that refuses what the daemon does."""
-
-    def __init__(self, world: World, patience: float, policy: DoorPolicy, has_ok: bool) -> None:
-        self.world = world
-        self.really_open = False
-        self.on_plate = False
-        self.accepted: list[str] = []
-        self.wrong: list[str] = []  # how prints began that should not have
-        self._numbers = 0
-        self._local: asyncio.Task[None] | None = None
-        world.door_settings = DoorSettings(pin=4, patience=patience, while_printing=policy)
-        world.plate_settings = PlateSettings()
-        world.has_ok = has_ok
-        self._begin = world.printer.start
-        world.printer.start = self._start
-        self._cancel = world.printer.cancel
-        world.printer.cancel = self._end_canceled
-
-    def begin(self) -> None:
-        world = self.world
-        world.begin()
-        local = LocalJobs(world.state, world.printer, world.owed, world.plate, shown=0.0)
-        self._local = asyncio.create_task(local.run())
-
-    async def end(self) -> None:
-        await self.world.kill()
-        if self._local is not None:
-            assert not self._local.done()
-            self._local.cancel()
-            await asyncio.gather(self._local, return_exceptions=True)
-
-    async def _start(self, request: api.StartJob) -> api.Snapshot:
-        printer = self.world.printer
-        before = printer.job
-        known = (before, *printer.unseen)
-        if not any(job is not None and job.key == request.key for job in known):
-            if before is not None and not before.state.ended:
-                raise JobRefused(f"{before.name} is printing.")
-            # Noted, not raised: the jobs would take it for a mistake of the printer daemon.
-            self.wrong += ["the door was open"] * self.really_open
-            self.wrong += ["the plate was full"] * self.on_plate
-            if before is not None:
-                printer.unseen = (*printer.unseen, before)
-        snapshot: api.Snapshot = await self._begin(request)
-        return snapshot
-
-    async def _end_canceled(self) -> api.Snapshot:
-        snapshot: api.Snapshot = await self._cancel()
-        self.on_plate = True  # this printer has then read the whole file
-        return snapshot
-
-    # What may happen.
-
-    def door(self, value: int | None) -> None:
-        """The switch is read, or cannot be read."""
-        if value is not None:
-            self.really_open = value in (0, 2)
-        self.world.door.see(value)
-
-    def cloud_print(self) -> None:
-        self._numbers += 1
-        message = Print(job_id=f"P3D1-{self._numbers}", gcode_file="http://x/1", job_name="Vase")
-        with suppress(JobRefused):
-            self.world.jobs.request(message)
-            self.accepted.append(message.job_id)
-
-    async def local_print(self) -> None:
-        self._numbers += 1
-        with suppress(JobRefused):
-            await self.world.gate.start_now(
-                api.StartJob(path="/x", key=f"local{self._numbers}", name="local.gcode")
-            )
-            self.world.printer.tell()
-
-    def print_ends(self, state: JobState, read: int) -> None:
-        printer = self.world.printer
-        if printer.job is not None and not printer.job.state.ended:
-            self.on_plate = self.on_plate or state is JobState.COMPLETED or read > 0
-            printer.job = msgspec.structs.replace(printer.job, state=state, bytes_read=read)
-            printer.tell()
-
-    async def clear(self) -> None:
-        self.on_plate = False
-        await self.world.plate.clear()
-
-    def announce(self) -> None:
-        for _ in range(6):
-            self.world.jobs.announced()
-
-    async def cancel(self) -> None:
-        with suppress(JobRefused):
-            await self.world.jobs.cancel_any()
-
-    async def resume(self) -> None:
-        with suppress(JobRefused):
-            await self.world.door.resume()
-
-    async def restart(self) -> None:
-        await self.end()
-        self.begin()
-
-    def hold(self, held: bool) -> None:
-        """The download stands still, or goes on."""
-        (self.world.fetch_allowed.clear if held else self.world.fetch_allowed.set)()
-
-    async def to_the_end(self) -> None:
-        """Everything that was accepted comes to an end."""
-        self.hold(False)
-        for _ in range(6):
-            self.door(1)
-            await turns()
-            self.print_ends(JobState.COMPLETED, 100)
-            await turns()
-            self.announce()
-            await turns()
-            await self.clear()
-            await turns()
-
-
-Step = Callable[[Walk], Any]
-
-ENDS = st.sampled_from(
-    [(JobState.COMPLETED, 100), (JobState.FAILED, 40), (JobState.FAILED, 0), (JobState.CANCELED, 9)]
-)
-STEPS: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
-    st.sampled_from([("cloud_print",), ("local_print",), ("cloud_print",)]),
-    st.sampled_from([("clear",), ("announce",), ("cancel",), ("resume",), ("restart",)]),
-    st.sampled_from([("door", value) for value in (0, 1, 2, 3, None, 1)]),
-    ENDS.map(lambda end: ("print_ends", *end)),
-    st.sampled_from([("hold", True), ("hold", False), ("clear",), ("announce",)]),
-)
-
-
-@hypothesis_settings(max_examples=120, deadline=None)
-@given(
-    steps=st.lists(st.tuples(STEPS, st.sampled_from([40, 0, 2, 10])), min_size=8, max_size=40),
-    patience=st.sampled_from([0.0, 600.0]),
-    policy=st.sampled_from(list(DoorPolicy)),
-    has_ok=st.booleans(),
-)
-def test_whatever_happens_no_print_begins_wrongly_and_no_job_is_lost(
-    make_world: Callable[[Path], World],
-    steps: list[tuple[tuple[Any, ...], int]],
-    patience: float,
-    policy: DoorPolicy,
-    has_ok: bool,
-) -> None:
-    async def walk(folder: Path) -> None:
-        world = make_world(folder)
-        await world.kill()
-        one = Walk(world, patience, policy, has_ok)
-        one.begin()
-        one.door(1)
-        for (name, *arguments), rest in steps:
-            outcome = getattr(one, name)(*arguments)
-            if asyncio.iscoroutine(outcome):
-                await outcome
-            await turns(rest)
-            assert world.plate.full == one.on_plate, "no print lies there unnoticed or for ever"
-            assert one.wrong == []
-        await one.to_the_end()
-        assert one.wrong == []
-        assert world.state.job is None
-        assert not world.task.done(), "every part of the agent goes on for ever"
-        told = [report.job_id for report in world.reports() if report.job_id != "123"]
-        assert sorted(told) == sorted(one.accepted), "each job has one end"
-        await one.end()
-
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(walk(Path(folder)))

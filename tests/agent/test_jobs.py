@@ -398,3 +398,69 @@ async def test_the_last_print_is_forgotten_before_the_next_one_begins(
         ("P3D1-7", True),
         ("P3D1-8", False),
     }
+
+
+async def test_a_cancel_during_the_handing_over_ends_the_print_that_was_taken(
+    world: World, print_message: Print, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start was taken, its answer was lost, and the daemon is away for a moment."""
+    monkeypatch.setattr("appliance.agent.gate.RETRY_PAUSE", 0.0)
+    start, asked = world.printer.start, asyncio.Event()
+
+    async def lost(request: api.StartJob) -> api.Snapshot:
+        await start(request)
+        world.printer.away = PrinterUnreachable("The printer service does not answer.")
+        await world.jobs.cancel()
+        raise world.printer.away
+
+    snapshot = world.printer.snapshot
+
+    async def noted() -> api.Snapshot:
+        asked.set()
+        answer: api.Snapshot = await snapshot()
+        return answer
+
+    world.printer.start, world.printer.snapshot = lost, noted
+    world.jobs.request(print_message)
+    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.sleep(0)
+    assert not ended(world), "whether it was taken is not known yet"
+    world.printer.away = None
+    await world.until(lambda: ended(world))
+    assert outcome(world) is Outcome.CANCELED
+    assert world.printer.job.state is api.JobState.CANCELED
+
+
+async def local_print(world: World) -> None:
+    await world.printer.start(api.StartJob(path="/x", key="local", name="local.gcode"))
+    world.printer.tell()
+
+
+async def test_offline_the_end_is_announced_until_something_else_is_printed(
+    world: World, print_message: Print
+) -> None:
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    world.printer.finish(api.JobState.COMPLETED)
+    await world.until(lambda: ended(world))
+    world.state.see_online(True)
+    await local_print(world)
+    await asyncio.sleep(0)
+    assert ended(world), "the cloud is there to hear of it"
+    world.state.see_online(False)
+    await world.until(lambda: world.state.job is None)
+    assert [report.job_id for report in world.reports()] == ["P3D1-7"]
+    assert world.printer.job.key == "local"
+
+
+async def test_an_end_that_no_cloud_is_to_be_told_of_is_shown_for_a_while(
+    world: World, print_message: Print, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.agent.jobs.SHOWN", 0.05)
+    world.jobs.request(print_message)
+    await world.until(lambda: printing(world))
+    world.serial_number = None
+    world.printer.finish(api.JobState.COMPLETED)
+    await world.until(lambda: ended(world))
+    await world.until(lambda: world.state.job is None)
+    assert world.jobs.last.outcome is Outcome.COMPLETED

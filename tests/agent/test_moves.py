@@ -1,106 +1,17 @@
-"""Moves by hand: within the limits whatever is asked, never beside a print, soon over."""
+"""Moves by hand: never beside a print, soon over, and only where the head is known to be."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from appliance.agent import reach
-from appliance.agent.moves import WAITING, Moves
-from appliance.agent.state import AgentState
-from appliance.errors import ApplianceError, JobRefused, PrinterError
-from appliance.printer.api import (
-    Heater,
-    Job,
-    JobState,
-    LinkState,
-    Moment,
-    Problem,
-    Snapshot,
-    Source,
-)
-from appliance.settings_panel import MATERIALS, MoveSettings
-from appliance.sim.interpreter import Machine
-
-LIMITS = MoveSettings(size_x=200, size_y=180, size_z=150)
-ALL_HOT = {"tool0": Heater(210, 210), "bed": Heater(60, 60)}
-
-
-class Stuck(Machine):
-    """Homing leads nowhere else: the endstop is where the head is."""
-
-    def run(self, command: str) -> list[str]:
-        return [] if command.startswith("G28") else super().run(command)
-
-
-class Bench:
-    """Moves with a printer daemon in front of an ideal machine."""
-
-    def __init__(self, limits: MoveSettings = LIMITS) -> None:
-        self.machine = Machine()
-        self.machine.hotends[0] = 210.0
-        self.state = AgentState()
-        self.sent: list[list[str]] = []
-        self.temperatures: list[tuple[dict[str, float], Moment]] = []
-        self.says: list[str] = []  # the printer answers this to the next lines
-        self.refusal: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.seen = Snapshot(life="a", link=LinkState.READY, heaters=ALL_HOT)
-        self.tell()
-        self.moves = Moves(limits, MATERIALS, self, self.state)
-
-    def tell(self, **changes: object) -> None:
-        """The printer daemon's snapshot is this from now on."""
-        self.seen = msgspec.structs.replace(
-            self.seen, **{"revision": self.seen.revision + 1, **changes}
-        )
-        self.state.see_snapshot(self.seen)
-
-    def printing(self, state: JobState) -> None:
-        self.tell(job=job(state))
-
-    async def run_gcode(self, lines: list[str], when: Moment = Moment.ANY) -> list[str]:
-        await self.gate.wait()
-        if self.refusal is not None and lines != ["M114"]:
-            raise self.refusal
-        present = self.seen.job.state if self.seen.job else None
-        idle = present is None or present.ended
-        assert idle if when is Moment.IDLE else present is JobState.PAUSED, (when, present)
-        self.sent.append(lines)
-        self.tell(lines_sent=self.seen.lines_sent + len(lines))
-        said, self.says = self.says, []
-        answers = [answer for line in lines for answer in self.machine.run(line)]
-        return [*said, *answers]
-
-    async def set_temperature(
-        self, targets: dict[str, float], when: Moment = Moment.ANY
-    ) -> Snapshot:
-        self.temperatures.append((targets, when))
-        return self.seen
-
-    def head(self) -> tuple[float, float, float]:
-        return self.machine.at["X"], self.machine.at["Y"], self.machine.at["Z"]
-
-
-def job(state: JobState, key: str = "k1") -> Job:
-    return Job(
-        job_id="1",
-        key=key,
-        name="Vase",
-        source=Source.CLOUD,
-        path="/x",
-        state=state,
-        started_at=1.0,
-        file_size=10,
-    )
+from appliance.agent.moves import MOTORS_HOLD, WAITING
+from appliance.errors import JobRefused, PrinterError
+from appliance.printer.api import Heater, JobState, LinkState, Moment, Problem
+from tests.agent.bench import Bench, Stuck
 
 
 @pytest.fixture
@@ -198,9 +109,19 @@ async def by_failed_homing(bench: Bench) -> None:
         await bench.moves.home(["y"])
 
 
+async def by_motors_that_were_let_go(bench: Bench) -> None:
+    bench.now += MOTORS_HOLD + 0.1
+
+
+async def by_typed_release(bench: Bench) -> None:
+    bench.moves.typed(["G4 P1", "m84 X"])
+
+
 @pytest.mark.parametrize(
     "happens",
     [
+        by_motors_that_were_let_go,
+        by_typed_release,
         by_print,
         by_reconnecting,
         by_new_daemon,
@@ -223,6 +144,38 @@ async def test_a_place_is_forgotten(
     assert await bench.moves.jog({"x": 5}), "small moves are still possible"
     watch.cancel()
     await asyncio.gather(watch, return_exceptions=True)
+
+
+async def test_each_move_keeps_the_motors_on(bench: Bench) -> None:
+    await bench.moves.home()
+    for _ in range(3):
+        bench.now += MOTORS_HOLD
+        assert await bench.moves.jog({"x": 20})
+    bench.moves.typed(["M105", "M104 S84", "M840", "G1 X18"])
+    assert await bench.moves.jog({"x": 20})
+
+
+async def test_what_stands_against_a_move_is_asked_when_its_turn_comes(bench: Bench) -> None:
+    def shut() -> None:
+        raise JobRefused("The door is open.")
+
+    deeds = (
+        bench.moves.home(check=shut),
+        bench.moves.jog({"x": 1}, check=shut),
+        bench.moves.extrude(1, check=shut),
+    )
+    bench.gate.clear()
+    first = asyncio.create_task(bench.moves.jog({"y": 1}))
+    rest = [asyncio.create_task(deed) for deed in deeds[:WAITING]]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in rest), "asked too early"
+    bench.gate.set()
+    await first
+    sent = list(bench.sent)
+    for deed in (*rest, *deeds[WAITING:]):
+        with pytest.raises(JobRefused, match="door is open"):
+            await deed
+    assert bench.sent == sent
 
 
 async def test_from_outside_the_volume_only_back_to_it(bench: Bench) -> None:
@@ -339,55 +292,6 @@ async def test_what_is_no_complaint(bench: Bench) -> None:
     assert await bench.moves.jog({"x": 1})
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-async def test_numbers_that_are_none(bench: Bench, bad: float) -> None:
-    await bench.moves.home()
-    bench.sent.clear()
-    for deed in (
-        bench.moves.jog({"x": bad}),
-        bench.moves.jog({"x": 1, "y": bad}, absolute=True),
-        bench.moves.jog({"x": 1}, speed=bad),
-        bench.moves.extrude(bad),
-        bench.moves.extrude(1, speed=bad),
-    ):
-        with pytest.raises(JobRefused, match="must be a number"):
-            await deed
-    assert [lines for lines in bench.sent if lines != ["M114"]] == []
-
-
-async def test_unknown_axes_and_none(bench: Bench) -> None:
-    for deed in (
-        bench.moves.jog({"e": 1.0}),
-        bench.moves.jog({}),
-        bench.moves.home(["X"]),
-        bench.moves.home([]),
-        bench.moves.home(["x", "x y z\nM112"]),
-    ):
-        with pytest.raises(JobRefused, match="x, y or z"):
-            await deed
-    assert bench.sent == []
-
-
-async def test_too_long(bench: Bench) -> None:
-    await bench.moves.home()
-    with pytest.raises(JobRefused, match="100 mm long at most"):
-        await bench.moves.jog({"x": 80, "y": 80})
-    with pytest.raises(JobRefused, match="50 mm of filament"):
-        await bench.moves.extrude(50.01)
-    await bench.moves.jog({"x": 60, "y": 80})
-    await bench.moves.extrude(50)
-
-
-async def test_a_speed_is_held_to_the_limits_of_each_axis(bench: Bench) -> None:
-    await bench.moves.home()
-    for speed, feed in ((None, 3000.0), (99999, 3000.0), (1500, 1500.0), (0.001, 60.0)):
-        bench.sent.clear()
-        await bench.moves.jog({"x": 1}, speed=speed)
-        assert f"G1 X1 F{feed:g}" in bench.sent[-1]
-    await bench.moves.jog({"x": 3, "z": 4}, speed=3000)
-    assert "G1 X3 Z4 F750" in bench.sent[-1], "Z alone moves at 600 mm/min"
-
-
 async def test_preheat_and_cool_down(bench: Bench) -> None:
     await bench.moves.preheat("PETG")
     bench.tell(heaters={"tool0": Heater(20), "tool1": Heater(20)})
@@ -430,102 +334,3 @@ async def test_one_that_is_cancelled_does_not_block_the_rest(bench: Bench) -> No
     await asyncio.gather(first, return_exceptions=True)
     bench.gate.set()
     assert await second
-
-
-# Any numbers at all.
-
-NUMBERS = st.one_of(
-    st.floats(-10, 10),
-    st.floats(-120, 120),
-    st.sampled_from([-0.0, 1e-9, 0.0005, -0.005, 199.999, 1e300]),
-    st.floats(),
-)
-AXES = st.dictionaries(st.sampled_from(["x", "y", "z"]), NUMBERS, min_size=1, max_size=2)
-SPEEDS = st.none() | st.floats(0.01, 40_000) | st.floats()
-JOGS = st.tuples(st.just("jog"), AXES, st.booleans(), SPEEDS)
-WISHES = st.one_of(
-    JOGS,
-    JOGS,
-    st.just(("home", ["x", "y", "z"])),
-    st.tuples(st.just("home"), st.lists(st.sampled_from(["x", "y", "z", "q"]), max_size=4)),
-    st.tuples(st.just("extrude"), NUMBERS, SPEEDS),
-    st.tuples(st.just("print"), st.sampled_from([None, None, *JobState])),
-    st.just(("jog", {"x": 1.0, "": 2.0, "e": 3.0}, False, None)),
-)
-MEASURES = st.floats(5, 400).map(lambda mm: round(mm, 1))
-SETTINGS = st.builds(
-    MoveSettings,
-    size_x=MEASURES,
-    size_y=MEASURES,
-    size_z=MEASURES,
-    longest=MEASURES,
-    longest_extrusion=st.floats(0.5, 200),
-    feed_xy=st.floats(1, 30_000),
-    feed_z=st.floats(1, 30_000),
-    feed_e=st.floats(1, 30_000),
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(SETTINGS, st.lists(WISHES, max_size=12))
-def test_no_wish_leads_out_of_the_limits(
-    limits: MoveSettings, wishes: list[tuple[Any, ...]]
-) -> None:
-    asyncio.run(_wish(limits, wishes))
-
-
-async def _wish(limits: MoveSettings, wishes: list[tuple[Any, ...]]) -> None:
-    bench = Bench(limits)
-    homed: set[str] = set()
-    for wish in wishes:
-        sent, before = len(bench.sent), dict(bench.machine.at)
-        try:
-            match wish:
-                case ("jog", dict(axes), bool(absolute), speed):
-                    await bench.moves.jog(axes, absolute=absolute, speed=speed)
-                case ("home", list(axes)):
-                    await bench.moves.home(axes)
-                    homed |= {axis.upper() for axis in axes}
-                case ("extrude", float(amount), speed):
-                    await bench.moves.extrude(amount, speed)
-                case ("print", None):
-                    bench.tell(job=None)
-                case ("print", state):
-                    bench.tell(job=job(state, key=f"k{sent}-{bench.seen.revision}"))
-                    homed.clear()
-        except ApplianceError as error:
-            assert len(error.short) <= 20
-            assert bench.machine.at == before
-        for lines in bench.sent[sent:]:
-            _check_feeds(limits, lines)
-        _check_places(limits, bench.machine.at, before, homed)
-
-
-def _check_places(
-    limits: MoveSettings, at: dict[str, float], before: dict[str, float], homed: set[str]
-) -> None:
-    assert all(map(math.isfinite, at.values()))
-    if not homed >= set("XYZ"):  # homing itself leads anywhere
-        assert all(abs(at[a] - before[a]) <= reach.UNHOMED_LONGEST for a in set("XYZ") - homed)
-    for axis in homed:
-        size = getattr(limits, f"size_{axis.lower()}")
-        # As exact as M114, which tells two digits.
-        assert -0.0051 <= at[axis] <= size + 0.0051 or at[axis] == before[axis]
-    assert at["E"] == 0 or abs(at["E"] - before["E"]) <= limits.longest_extrusion + 0.001
-
-
-def _check_feeds(limits: MoveSettings, lines: list[str]) -> None:
-    for line in lines:
-        if not line.startswith("G1 "):
-            continue
-        words = {word[0]: float(word[1:]) for word in line.split()[1:]}
-        feed = words.pop("F")
-        assert feed > 0
-        if "E" in words:
-            assert feed <= limits.feed_e
-            continue
-        length = math.hypot(*words.values())
-        assert length <= limits.longest + 0.001
-        share = feed / length
-        assert share * math.hypot(words.get("X", 0), words.get("Y", 0)) <= limits.feed_xy * 1.0001
-        assert share * abs(words.get("Z", 0)) <= limits.feed_z * 1.0001

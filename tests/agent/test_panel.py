@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.agent.panel import Panel
 from appliance.agent.state import AgentState
 from appliance.errors import JobRefused
-from appliance.panel.actions import Action, PlateCleared, Preheat, Resume
+from appliance.panel import menu
+from appliance.panel.actions import Action, Cancel, Jog, PlateCleared, Preheat, Resume, ShutDown
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Screen
 from appliance.panel.state import PanelState
@@ -30,21 +33,18 @@ class Rig:
         self.seen = EXAMPLES["idle"]
         self.done: list[Action] = []
         self.error: Exception | None = None
+        self.broken: Exception | None = None
         self.pictures = 0
         self.doors: list[int | None] = []
         self.screens: list[Screen] = []
         self.drawn = asyncio.Event()
-        self.panel = Panel(
-            self.state,
-            self._look,
-            self._do,
-            self._picture,
-            self.doors.append,
-            timeout=30.0,
-        )
+        self.forgotten = 0
+        self.panel = Panel(self.state, self, self._do, self.doors.append)
         self.panel.show_on(self._display)
 
-    def _look(self) -> PanelState:
+    def look(self) -> PanelState:
+        if self.broken is not None:
+            raise self.broken
         return msgspec.structs.replace(self.seen, problem=self.state.problem)
 
     async def _do(self, action: Action) -> None:
@@ -52,12 +52,20 @@ class Rig:
         if self.error is not None:
             raise self.error
 
-    async def _picture(self) -> None:
+    async def take_picture(self) -> None:
         self.pictures += 1
+
+    def forget_picture(self) -> None:
+        self.forgotten += 1
 
     def _display(self, screen: Screen) -> None:
         self.screens.append(screen)
         self.drawn.set()
+
+    def show(self, example: str) -> None:
+        """This state, which was to be seen for long enough."""
+        self.seen = EXAMPLES[example]
+        self.panel.hear(Stroked(KeyStroke(Key.LEFT, Stroke.HOLD)))
 
     def press(self, *keys: Key) -> Screen:
         for key in keys:
@@ -83,7 +91,9 @@ class Rig:
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
+async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    """A panel on which everything was to be seen for long enough."""
+    monkeypatch.setattr("appliance.agent.panel.SETTLED", 0.0)
     rig = Rig()
     async with _running(rig):
         await rig.until(lambda: bool(rig.screens))
@@ -117,31 +127,138 @@ async def test_a_screen_that_did_not_change_is_not_sent_again(rig: Rig) -> None:
 
 
 async def test_what_a_person_asks_for_is_done(rig: Rig) -> None:
-    rig.seen = EXAMPLES["paused"]
+    rig.show("paused")
     rig.press(Key.OK)
     await asyncio.sleep(0)
     assert rig.done == [Resume()]
 
 
-async def test_ok_does_not_reach_what_has_just_come_in_front(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The panel's clock, to be moved by hand."""
     now = [1000.0]
     monkeypatch.setattr("appliance.agent.panel.time.monotonic", lambda: now[0])
-    rig.seen = EXAMPLES["clear_plate"]
-    rig.press(Key.OK)  # meant for the menu
+    return now
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "deed"),
+    [
+        ("idle", "clear_plate", Key.OK, PlateCleared()),
+        ("printing", "paused", Key.OK, Resume()),  # paused from afar: hands may be inside
+    ],
+)
+async def test_a_key_does_not_reach_what_has_just_come(
+    now: list[float], before: str, after: str, key: Key, deed: Action
+) -> None:
+    rig = Rig()
+    rig.seen = EXAMPLES[before]
+    rig.press(Key.UP)  # the first picture
+    now[0] += 10
+    rig.seen = EXAMPLES[after]
+    rig.press(key)  # meant for what was shown before
     now[0] += 0.4
-    rig.press(Key.OK)
+    rig.press(key)
     await asyncio.sleep(0)
-    assert not rig.done
+    assert rig.done == []
     now[0] += 0.2
-    rig.press(Key.OK)
+    rig.press(key)
     await asyncio.sleep(0)
-    assert rig.done == [PlateCleared()]
+    assert rig.done == [deed]
+    await rig.panel.close()
+
+
+async def test_back_does_not_dismiss_a_problem_that_nobody_saw(now: list[float]) -> None:
+    rig = Rig()
+    rig.press(Key.OK)
+    now[0] += 10
+    rig.state.see_problem(Problem("Print failed", "The thermistor came off."))
+    rig.press(Key.LEFT)
+    rig.panel.hear(Stroked(KeyStroke(Key.LEFT, Stroke.HOLD)))
+    assert rig.state.problem is not None
+    now[0] += 1
+    rig.press(Key.LEFT)
+    assert rig.state.problem is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(EXAMPLES)), st.sampled_from(list(Key)), st.floats(0, 2)),
+        max_size=25,
+    )
+)
+async def test_a_deed_is_always_one_that_was_to_be_seen(
+    steps: list[tuple[str, Key, float]],
+) -> None:
+    """Whatever changes as a person presses: what is done is what the display said."""
+    with pytest.MonkeyPatch.context() as patch:
+        now = [1000.0]
+        patch.setattr("appliance.agent.panel.time.monotonic", lambda: now[0])
+        rig = Rig()
+        begun: list[Action] = []
+        patch.setattr(rig.panel, "_begin", begun.append)
+        for example, key, seconds in steps:
+            rig.panel._draw()
+            seen, open_menu = rig.look(), rig.panel._menu
+            now[0] += seconds
+            rig.seen = EXAMPLES[example]  # changes as the finger goes down
+            rig.panel.hear(Stroked(KeyStroke(key)))
+            if begun:
+                _, meant = menu.press(open_menu, KeyStroke(key), seen)
+                assert begun == [meant]
+            begun.clear()
+
+
+async def test_a_mistake_in_a_screen_is_shown_and_ends_nothing(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.broken = RuntimeError("oh")
+    rig.press(Key.OK)
+    rig.press(Key.OK)
+    assert rig.screens[-1].title == "Panel problem"
+    assert caplog.text.count("Traceback") == 1
+    rig.broken = None
+    rig.state.revision.bump()
+    await rig.until(lambda: rig.screens[-1].title != "Panel problem")
+
+
+async def test_a_cancel_is_never_dropped(rig: Rig) -> None:
+    gate = asyncio.Event()
+    begun: list[Action] = []
+
+    async def slow(action: Action) -> None:
+        begun.append(action)
+        await gate.wait()
+
+    panel = Panel(rig.state, rig, slow, rig.doors.append)
+    for _ in range(6):
+        panel._begin(Jog("x", 1.0))
+    panel._begin(Cancel())
+    await asyncio.sleep(0)
+    assert [type(action) for action in begun] == [Jog] * 4 + [Cancel]
+    gate.set()
+    await panel.close()
+
+
+async def test_the_last_word_stays_when_the_device_goes_off(rig: Rig) -> None:
+    rig.press(Key.OK)
+    rig.find("System")
+    rig.press(Key.OK)
+    rig.find("Shut down")
+    rig.press(Key.OK)
+    rig.find("Yes")
+    rig.press(Key.OK)
+    await rig.until(lambda: rig.screens[-1].title == "Shutting down")
+    assert rig.done == [ShutDown()]
+    assert rig.screens[-1].farewell
+    rig.state.revision.bump()
+    rig.press(Key.OK)
+    assert rig.screens[-1].title == "Shutting down"
 
 
 async def test_a_refusal_is_shown_in_its_own_words(rig: Rig) -> None:
-    rig.seen = EXAMPLES["paused"]
+    rig.show("paused")
     rig.error = JobRefused("The door is open. Close it, then resume.", short="Door open")
     rig.press(Key.OK)
     await rig.until(lambda: "Close it" in rig.screens[-1].text)
@@ -153,7 +270,7 @@ async def test_a_refusal_is_shown_in_its_own_words(rig: Rig) -> None:
 async def test_a_mistake_of_ours_is_told_and_logged(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rig.seen = EXAMPLES["paused"]
+    rig.show("paused")
     rig.error = RuntimeError("oh")
     rig.press(Key.OK)
     await rig.until(lambda: "made a mistake" in rig.screens[-1].text)
@@ -173,10 +290,7 @@ async def test_a_deed_that_shows_nothing_by_itself_is_confirmed(rig: Rig) -> Non
     assert rig.done == [Preheat("PLA")]
 
 
-async def test_a_failed_print_stays_in_front_until_it_was_read(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("appliance.agent.panel.SETTLED", 0.0)
+async def test_a_failed_print_stays_in_front_until_it_was_read(rig: Rig) -> None:
     failed = CloudJob(
         job_id="1",
         key="k",
@@ -217,19 +331,3 @@ async def test_the_door_is_handed_on_and_health_is_logged(
     rig.panel.hear(Health("display", Problem("No display", "Nothing answers at 0x27.")))
     assert rig.doors == [0, None]
     assert "Nothing answers at 0x27." in caplog.text
-
-
-async def test_a_held_key_does_not_pile_up_deeds(rig: Rig) -> None:
-    gate = asyncio.Event()
-
-    async def slow(action: Action) -> None:
-        rig.done.append(action)
-        await gate.wait()
-
-    panel = Panel(rig.state, lambda: EXAMPLES["paused"], slow, rig._picture, print, 30.0)
-    for _ in range(50):
-        panel.hear(Stroked(KeyStroke(Key.OK)))
-    await asyncio.sleep(0)
-    assert 1 <= len(rig.done) <= 4
-    gate.set()
-    await panel.close()

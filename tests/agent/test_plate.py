@@ -30,7 +30,7 @@ def printed(key: str = "k1", **changes: Any) -> api.Job:
         path="/a",
         state=JobState.COMPLETED,
         started_at=1.0,
-        file_size=1000,
+        file_size=100_000,
     )
     return msgspec.structs.replace(job, **changes)
 
@@ -42,12 +42,21 @@ class Table:
         self.folder = folder
         self.asked = 0
         self.error: Exception | None = None
+        self.clock = 100.0  # seconds since the device was switched on
+        self.wall = 1_000_000.0  # Unix seconds
         self._task: asyncio.Task[None] | None = None
 
     def build(self, *, confirm: bool = True, print_next: bool = False) -> Plate:
         self.state = AgentState()
         settings = PlateSettings(confirm=confirm, print_next=print_next)
-        self.plate = Plate(self.folder, settings, self.state, self._print_next)
+        self.plate = Plate(
+            self.folder,
+            settings,
+            self.state,
+            self._print_next,
+            clock=lambda: self.clock,
+            wall=lambda: self.wall,
+        )
         self._task = asyncio.create_task(self.plate.run())
         return self.plate
 
@@ -93,10 +102,13 @@ async def table(tmp_path: Path) -> AsyncIterator[Table]:
     [
         ({}, True),
         ({"state": JobState.CANCELED}, False),
-        ({"state": JobState.CANCELED, "bytes_read": 9}, False),
-        ({"state": JobState.CANCELED, "bytes_read": 10}, True),
-        ({"state": JobState.FAILED, "bytes_read": 500}, True),
-        ({"state": JobState.FAILED, "bytes_read": 500, "layers": 10}, False),  # a long heating
+        ({"state": JobState.CANCELED, "bytes_read": 4096}, False),
+        ({"state": JobState.CANCELED, "bytes_read": 4097}, True),
+        ({"state": JobState.CANCELED, "bytes_read": 200_000, "file_size": 50_000_000}, True),
+        ({"state": JobState.CANCELED, "bytes_read": 500, "file_size": 1000}, False),
+        ({"state": JobState.CANCELED, "bytes_read": 501, "file_size": 1000}, True),  # a small one
+        ({"state": JobState.FAILED, "bytes_read": 50_000}, True),
+        ({"state": JobState.FAILED, "bytes_read": 50_000, "layers": 10}, False),  # a long heating
         ({"state": JobState.FAILED, "bytes_read": 5, "layers": 10, "layer": 1}, True),
         ({"state": JobState.CANCELED, "bytes_read": 5, "layer": 0}, False),
         ({"state": JobState.FAILED, "reason": INTERRUPTED}, True),  # nobody noted how far it came
@@ -291,6 +303,53 @@ async def test_a_restart_in_between_asks_once(table: Table) -> None:
         table.state.see_online(True)
         await table.show()
     assert table.asked == 1
+
+
+async def cleared_offline(table: Table) -> None:
+    plate = table.build(print_next=True)
+    await table.show(printed())
+    await plate.clear()
+    await turns()
+
+
+async def go_online(table: Table) -> None:
+    table.state.see_online(True)
+    await table.show()
+
+
+@pytest.mark.parametrize(("later", "asked"), [(900.0, 1), (900.1, 0)])
+async def test_after_some_minutes_nobody_expects_it_any_more(
+    table: Table, later: float, asked: int
+) -> None:
+    await cleared_offline(table)
+    table.clock += later
+    table.wall += 40_000_000  # the clock was set meanwhile: that is not how long it took
+    await go_online(table)
+    assert table.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("jump", "later", "asked"),
+    [(60, 0, 1), (-60, 0, 1), (901, 0, 0), (-901, 0, 0), (40_000_000, 0, 0), (60, 901, 0)],
+)
+async def test_a_wish_of_an_earlier_life_is_judged_by_the_wall(
+    table: Table, jump: float, later: float, asked: int
+) -> None:
+    await cleared_offline(table)
+    await table.end()
+    table.build(print_next=True)
+    table.wall += jump
+    table.clock += later
+    await go_online(table)
+    assert table.asked == asked
+
+
+async def test_a_wish_does_not_outlive_its_setting(table: Table) -> None:
+    await cleared_offline(table)
+    await table.end()
+    table.build(print_next=False)
+    await go_online(table)
+    assert table.asked == 0
 
 
 async def test_a_print_that_begins_meanwhile_is_the_next_one(table: Table) -> None:

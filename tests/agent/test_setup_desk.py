@@ -125,7 +125,9 @@ async def test_the_page_is_answered_before_the_radio_changes(setup: SetUp) -> No
     view = setup.desk.view()
     assert (view.join.progress, view.join.text) == (Progress.RUNNING, "Joining Workshop …")
     assert setup.network.hotspot is not None
-    assert await setup.desk.submit(Step.NETWORK, WIFI) == {}, "a double click"
+    other = WIFI | {"ssid": b"Hotel".hex()}
+    assert await setup.desk.submit(Step.NETWORK, other) == {}, "another browser"
+    assert setup.record.answers.ssid == b"Workshop"
     await setup.at(Step.TIME)
 
 
@@ -359,6 +361,24 @@ async def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, mome
         assert len(one.cloud.asked) <= 2
     finally:
         await one.kill()
+
+
+async def test_killed_before_the_printer_was_told_it_is_told_again(wired: SetUp) -> None:
+    await wired.desk.submit(Step.WELCOME, {})
+    await wired.desk.submit(Step.TIME, ZONE)
+    wired.restart_allowed.clear()
+    cut = asyncio.create_task(wired.desk.submit(Step.PRINTER, PRINTER))
+    async with asyncio.timeout(PATIENCE):
+        await wired.restart_asked.wait()
+    cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
+    await wired.kill()
+    wired.begin()
+    wired.restart_allowed.set()
+    await wired.link(Link.ETHERNET)
+    assert wired.step() is Step.PRINTER
+    assert await wired.desk.submit(Step.PRINTER, PRINTER) == {}
+    assert (wired.printer_restarts, wired.step()) == (1, Step.CAMERA)
 
 
 async def whole_course(one: SetUp) -> None:

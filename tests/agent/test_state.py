@@ -10,7 +10,7 @@ import pytest
 
 from appliance.agent.printer_watch import PrinterWatch
 from appliance.agent.state import AgentState
-from appliance.printer.api import Snapshot
+from appliance.printer.api import Problem, Snapshot
 from appliance.printer.client import PrinterClient
 
 
@@ -58,3 +58,18 @@ async def test_the_watch_brings_every_snapshot_and_that_there_is_none() -> None:
         seen.append(state.snapshot)
     await watch
     assert seen == [Snapshot(life="a"), None]
+
+
+def test_the_panels_hardware_is_remembered_part_by_part() -> None:
+    state, before = AgentState(), AgentState().revision.number
+    away = Problem("Panel stopped", "It does not run.")
+    state.see_health("display", None)
+    assert list(state.panel_problems) == []
+    state.see_health("display", away)
+    state.see_health("door", away)
+    assert list(state.panel_problems) == [away], "each once"
+    stuck = Problem("Button stuck: ok", "It is down all the time.")
+    state.see_health("buttons", stuck)
+    state.see_health("door", None)
+    assert list(state.panel_problems) == [stuck, away]
+    assert state.revision.number == before + 5

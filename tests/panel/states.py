@@ -4,8 +4,11 @@ import string
 from typing import Final
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from appliance.panel.keys import Key, KeyStroke, Stroke
+from appliance.panel.screen import Screen
+from appliance.panel.screens import home_screen
 from appliance.panel.state import Cloud, PanelState, QueueEntry, QueuePage
 from appliance.polar.codes import StatusCode, StatusInputs, status_code, waiting_for_door
 from appliance.polar.job import CloudJob, Outcome, Phase
@@ -20,7 +23,7 @@ from appliance.printer.api import (
     Source,
 )
 from appliance.settings_panel import MATERIALS
-from appliance.sim.panel_examples import NOW
+from appliance.sim.panel_examples import EXAMPLES, NOW
 
 NASTY: Final = "\x00\n\r\t\x1b[31m\u202e\u200f\u2066\u200b\ufeff\ud800\U000f0000\u0301"
 TEXTS: Final = st.one_of(
@@ -144,10 +147,32 @@ def panel_states(draw: st.DrawFn) -> PanelState:
         door=inputs.door,
         waiting_for_door=waiting if draw(st.booleans()) else draw(TEXTS),
         door_asks=inputs.door_asks,
+        plate_full=inputs.plate_full,
         problem=draw(MAYBE | problems),
+        notice=draw(TEXTS),
+        hardware=draw(MAYBE | problems),
+        picture_problem=draw(TEXTS),
         queue=draw(queues),
         camera=draw(st.booleans()),
         picture=draw(st.sampled_from((b"", b"\xff\xd8\xff\xd9"))),
         graphic=draw(st.booleans()),
         materials=draw(st.sampled_from(((), MATERIALS))),
     )
+
+
+def shown(name: str) -> Screen:
+    """The home screen of an example."""
+    return home_screen(EXAMPLES[name])
+
+
+def values(screen: Screen) -> dict[str, str]:
+    """What stands at the right of each line."""
+    return {line.text: line.value for line in screen.lines}
+
+
+def job_changed(state: PanelState, /, **changes: object) -> PanelState:
+    """``state`` with ``changes`` of the printer's job."""
+    assert state.snapshot is not None
+    assert state.snapshot.job is not None
+    job = replace(state.snapshot.job, **changes)
+    return replace(state, snapshot=replace(state.snapshot, job=job))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from appliance.panel.characters import CharacterFrame, render
 from appliance.panel.charset import SPACE, Rom, charset
@@ -183,3 +186,23 @@ def test_the_question_stands_above_its_answers() -> None:
 def test_icons_of_the_screen_are_known() -> None:
     assert set(ICONS) == set(Icon)
     assert ord(" ") == SPACE
+
+
+QUESTION: Final = Screen(
+    title="Shut down?",
+    text="The appliance switches itself off.",
+    lines=(Line("No"), Line("Yes, turn off")),
+    selected=0,
+)
+
+
+def test_on_one_row_the_question_comes_in_turn_with_no() -> None:
+    times = (0.0, 3.1, 6.1, 9.1, 12.1)
+    seen = [drawn(QUESTION, 16, 2, elapsed)[1].replace("▸", "→") for elapsed in times]
+    assert seen == ["→No            ▾", "The appliance", "switches itself", "off.", seen[0]]
+
+
+def test_on_one_row_the_chosen_answer_stays() -> None:
+    chosen = replace(QUESTION, selected=1)
+    assert render(chosen, 16, 2, 0.0, "A00").again is None
+    assert drawn(chosen, 16, 2, 3.1)[1].endswith("Yes, turn off ▴")

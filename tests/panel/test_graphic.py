@@ -397,3 +397,16 @@ def test_drawing_is_frugal(kind: DisplayKind, capsys: pytest.CaptureFixture[str]
     with capsys.disabled():
         sys.stdout.write(f"\n{kind}: {spent * 1e3:.2f} ms for each picture\n")
     assert spent < 0.010
+
+
+def test_pins_that_cannot_be_let_go_hide_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Panel(display=DisplayKind.ST7735)
+    panel.display.show(HOME, 0.0)
+
+    def fails(*_: object) -> None:
+        raise Exception("unknown handle")
+
+    for name in ("cleanup", "output"):
+        monkeypatch.setattr(panel.wires.pins, name, fails)
+    panel.display.close()
+    assert panel.wires.spi_bus.closed

@@ -18,7 +18,7 @@ from appliance.panel.hd44780 import CharacterDisplay, changed_runs
 from appliance.panel.keys import Key, KeyStroke
 from appliance.panel.menu import press, show
 from appliance.panel.screen import Icon, Line, Screen
-from appliance.settings_panel import DisplayKind, PanelSettings, Wiring
+from appliance.settings_panel import PARALLEL, DisplayKind, PanelSettings, Wiring
 from appliance.sim.hd44780 import Backpack, Hd44780, ParallelPins
 from appliance.sim.lcd_picture import rom_font
 from appliance.sim.panel_menus import MENUS
@@ -289,6 +289,45 @@ def test_errors_of_the_pins_in_words(error: Exception, words: str) -> None:
     with pytest.raises(DisplayError) as caught:
         CharacterDisplay(settings_, Wires(raising(error))).show(SCREEN, 0.0)
     assert words in caught.value.long
+
+
+@pytest.mark.parametrize("busy", [*PARALLEL, "backlight"])
+def test_a_pin_that_another_program_holds_is_named(
+    busy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = ParallelPins(16, 2)
+    settings_ = PanelSettings(
+        display=DisplayKind.HD44780_16X2, wiring=Wiring.PARALLEL, backlight=12
+    )
+    display = CharacterDisplay(settings_, Wires(pins))
+    setup = pins.setup
+
+    def held(channel: int, direction: int) -> None:
+        if channel == getattr(settings_, busy):
+            raise Exception("'GPIO busy'")
+        setup(channel, direction)
+
+    monkeypatch.setattr(pins, "setup", held)
+    with pytest.raises(DisplayError, match=rf"GPIO busy.*panel\.{busy}\."):
+        display.show(SCREEN, 0.0)
+    assert pins.levels == {}, "those that were taken already are free again"
+    monkeypatch.undo()
+    display.show(SCREEN, 0.0)
+    assert pins.chip.rows()[0] == "▶ Größe ÄÖ   42%"
+
+
+def test_pins_that_cannot_be_let_go_hide_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = ParallelPins(16, 2)
+
+    def fails(*_: object) -> None:
+        raise Exception("unknown handle")
+
+    settings_ = PanelSettings(display=DisplayKind.HD44780_16X2, wiring=Wiring.PARALLEL)
+    display = CharacterDisplay(settings_, Wires(pins))
+    display.show(SCREEN, 0.0)
+    for name in ("cleanup", "output"):
+        monkeypatch.setattr(pins, name, fails)
+    display.close()
 
 
 def test_a_bus_that_is_gone_is_opened_again() -> None:

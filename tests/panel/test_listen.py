@@ -12,7 +12,7 @@ from gpiozero.pins.mock import MockFactory
 from appliance.panel.gpio import GpioError
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.listen import listen, words
-from appliance.panel.wire import DoorSeen, Hardware, Health, Stroked, Up
+from appliance.panel.wire import Alive, DoorSeen, Hardware, Health, Stroked, Up
 from appliance.printer.api import Problem
 from appliance.settings_panel import ButtonSettings, DoorSettings, PanelSettings
 
@@ -28,6 +28,7 @@ HARDWARE = Hardware(
         (DoorSeen(3), "door 3 closed and locked"),
         (DoorSeen(None), "door - unknown"),
         (Health("buttons"), "works buttons"),
+        (Alive(), "alive"),
         (Health("door", Problem("Short", "A sentence.")), "problem door: A sentence."),
     ],
 )

@@ -13,11 +13,13 @@ from appliance.panel.actions import (
     Resume,
     Watch,
 )
+from appliance.panel.charset import charset
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.menu import Menu, press, settle, show, tell, watching
 from appliance.panel.page import Page
 from appliance.panel.screens import home_screen
 from appliance.panel.state import PanelState, QueueEntry, QueuePage
+from appliance.panel.strips import TURN, wrapped
 from appliance.printer.api import Problem
 from appliance.sim.panel_examples import EXAMPLES, IDLE, LOST
 from appliance.sim.panel_menus import at, keys, main_menu, select
@@ -159,7 +161,17 @@ def test_it_closes_after_a_while_without_a_key() -> None:
     menu = at(IDLE, "System")
     assert settle(menu, IDLE, TIMEOUT - 0.1, TIMEOUT) == menu
     assert settle(menu, IDLE, TIMEOUT, TIMEOUT) == Menu()
-    assert settle(tell(Menu(), REFUSED), IDLE, TIMEOUT, TIMEOUT) == Menu()
+    assert settle(tell(Menu(), REFUSED, trouble=False), IDLE, TIMEOUT, TIMEOUT) == Menu()
+
+
+def test_a_sentence_stays_until_two_rows_have_shown_it_to_its_end() -> None:
+    reading, _ = press(Menu(), OK, BROKEN)
+    for menu, state in ((tell(Menu(), REFUSED), IDLE), (reading, BROKEN)):
+        screen = show(menu, state)
+        rows = len(wrapped(charset("A00").cells(screen.text), 16))
+        assert rows * TURN < 10 * TIMEOUT
+        assert settle(menu, state, 10 * TIMEOUT - 0.1, TIMEOUT) == menu
+        assert settle(menu, state, 10 * TIMEOUT, TIMEOUT) == Menu()
 
 
 def test_hands_at_the_machine_have_longer() -> None:

@@ -28,7 +28,7 @@ from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.menu import Menu, press, settle, show, tell
 from appliance.panel.page import Page
 from appliance.panel.screen import Picture
-from appliance.panel.state import Cloud, PanelState, QueueEntry, QueuePage
+from appliance.panel.state import QUEUE_LENGTH, Cloud, PanelState, QueueEntry, QueuePage
 from appliance.polar.codes import StatusCode
 from appliance.printer.api import Heater, JobState, PauseKind, Problem, Snapshot
 from appliance.settings_panel import MoveSettings
@@ -118,7 +118,7 @@ def test_the_queue_goes_on_where_the_last_page_ended() -> None:
     state = replace(IDLE, queue=replace(IDLE.queue, skip=20, total=40))
     menu = at(state, "Queue")
     assert deed(menu, state, "Next jobs") == LoadQueue(23)
-    assert deed(menu, state, "Earlier jobs") == LoadQueue(10)
+    assert deed(menu, state, "Earlier jobs") == LoadQueue(20 - QUEUE_LENGTH)
     assert show(keys(menu, state, Key.DOWN), state).value == "21/40"
     last = replace(IDLE, queue=replace(IDLE.queue, skip=37, total=40))
     assert "Next jobs" not in entries(at(last, "Queue"), last)
@@ -129,6 +129,21 @@ def test_a_new_page_of_the_queue_begins_at_its_top() -> None:
     menu = choose(at(state, "Queue"), state, "Next jobs")
     new = replace(IDLE, queue=QueuePage(entries=(QueueEntry("n", "New"),), skip=3, total=40))
     assert show(menu, new).selected == 0
+
+
+def test_the_step_back_leads_to_the_end_of_the_page_before() -> None:
+    second = replace(IDLE, queue=replace(IDLE.queue, skip=QUEUE_LENGTH, total=40))
+    menu, action = press(select(at(second, "Queue"), second, "Earlier"), OK, second)
+    assert action == LoadQueue(0)
+    loading = replace(IDLE, queue=QueuePage(loading=True, total=40))
+    menu = settle(menu, loading, 0.0, 30.0)
+    jobs = tuple(QueueEntry(str(number), f"Job {number}") for number in range(QUEUE_LENGTH))
+    first = replace(IDLE, queue=QueuePage(entries=jobs, total=40))
+    menu = settle(menu, first, 0.0, 30.0)
+    screen = show(menu, first)
+    assert screen.selected == QUEUE_LENGTH
+    assert screen.lines[QUEUE_LENGTH].text == "Next jobs"
+    assert press(menu, OK, first)[1] == LoadQueue(QUEUE_LENGTH), "and OK is taken at once"
 
 
 def test_a_queue_that_did_not_load_is_asked_for_again() -> None:
@@ -416,3 +431,14 @@ def test_system_knows_its_version_and_finds_the_printer() -> None:
     assert show(menu, IDLE).lines[0].value == "1.0.0"
     lost = replace(IDLE, snapshot=Snapshot(), status=StatusCode.DISCONNECTED)
     assert deed(at(lost, "System"), lost, "Find printer") == ConnectPrinter()
+
+
+def test_the_camera_page_says_why_there_is_no_picture_and_stays_open() -> None:
+    watched = replace(IDLE, graphic=True)
+    menu = at(watched, "Camera")
+    broken = replace(watched, picture=b"old", picture_problem="Camera hangs")
+    screen = show(menu, broken)
+    assert screen.picture is None
+    assert screen.lines[0].text == "Camera hangs"
+    assert settle(menu, broken, 31.0, 30.0) == menu, "the picture may come again"
+    assert show(menu, replace(watched, picture=b"new")).picture == Picture(jpeg=b"new")

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.panel.display import DisplayError
 from appliance.panel.painter import Painter
-from appliance.panel.screen import Line, Screen
+from appliance.panel.screen import Screen
 from appliance.printer.api import Problem
 
 PATIENCE = 20.0
@@ -128,14 +128,11 @@ def test_what_moves_is_drawn_again_with_its_age_and_values_do_not_start_it_anew(
     bench.painter.show(Screen(title="scrolls", value="7 %"))
     ages.append(bench.glass.shown.get(timeout=PATIENCE)[1])
     assert ages[-1] >= ages[-2], "a percent does not start the scrolling again"
-    bench.glass.again = None
-    before = bench.glass.shown.qsize()
-    bench.painter.show(Screen(title="scrolls", lines=(Line("another page"),)))
-    for _ in range(before):
-        bench.glass.next()
-    while (age := bench.glass.shown.get(timeout=PATIENCE)[1]) > ages[-1]:
+    begin = time.monotonic()
+    bench.painter.show(Screen(title="another page"))
+    while (shown := bench.glass.shown.get(timeout=PATIENCE))[0] != "another page":
         pass
-    assert age < ages[-1]
+    assert shown[1] <= time.monotonic() - begin, "its age is its own"
 
 
 def test_an_idle_painter_sleeps(bench: Bench) -> None:
@@ -216,6 +213,18 @@ def test_a_bus_that_hangs_is_told_and_its_recovery_too(bench: Bench) -> None:
     assert bench.report() is None
 
 
+def test_a_bus_that_never_comes_back_leaves_the_painter_stuck(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.panel.painter.STUCK", 0.05)
+    assert not bench.painter.stuck
+    bench.glass.free.clear()
+    bench.show("one")
+    wait(lambda: bench.painter.stuck)
+    bench.glass.free.set()
+    wait(lambda: not bench.painter.stuck)
+
+
 def wait(test: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not test():
@@ -239,3 +248,15 @@ def test_the_farewell_is_the_last_screen_and_no_bus_holds_it_up() -> None:
     hanging.painter.finish(Screen(title="farewell"), 0.05)
     assert time.monotonic() - begin < PATIENCE
     hanging.glass.free.set()
+
+
+def test_a_screen_that_says_farewell_stays_and_is_shown_from_its_beginning() -> None:
+    bench = Bench()
+    bench.painter.show(Screen(title="Shutting down", farewell=True))
+    assert bench.glass.next() == "Shutting down"
+    time.sleep(0.05)
+    bench.painter.finish(Screen(title="Starting"), PATIENCE)
+    title, elapsed = bench.glass.shown.get(timeout=PATIENCE)
+    assert title == "Shutting down"
+    assert elapsed < 0.05
+    assert bench.glass.shown.empty()

@@ -54,7 +54,10 @@ class Bench:
     def __init__(self, command: list[str], **times: float) -> None:
         self.said: asyncio.Queue[Up] = asyncio.Queue()
         self.panel = PanelProcess(
-            HARDWARE, self.said.put_nowait, command=command, **{"first_pause": 0.01, **times}
+            HARDWARE,
+            self.said.put_nowait,
+            command=command,
+            **{"first_pause": 0.01, "silence": 60.0, **times},
         )
 
     async def next(self) -> Up:
@@ -150,6 +153,69 @@ async def test_a_worker_that_takes_no_input_is_killed_and_replaced(worker: MakeC
             bench.panel.show(Screen(title=str(number), picture=picture))
             await asyncio.sleep(0.01)
         assert await bench.next() == titled(str(number))
+
+
+async def test_a_worker_that_freezes_is_killed_and_nothing_more_is_known(
+    worker: MakeCommand,
+) -> None:
+    body = """
+        say(type="door", door=1)
+        if life == 1:
+            time.sleep(600)
+        while True:
+            say(type="alive")
+            time.sleep(0.01)
+    """
+    async with running(worker(body), away_time=600.0, silence=0.5) as bench:
+        assert await bench.next() == DoorSeen(1)
+        away, unknown = await bench.next(), await bench.next()
+        assert isinstance(away, Health)
+        assert away.problem
+        assert unknown == DoorSeen(None)
+        assert await bench.next() == DoorSeen(1), "a new one lives"
+
+
+async def test_signs_of_life_keep_a_worker_that_has_nothing_to_say(worker: MakeCommand) -> None:
+    body = """
+        for _ in range(100):
+            say(type="alive")
+            time.sleep(0.02)
+        back(str(life))
+        time.sleep(600)
+    """
+    async with running(worker(body), silence=1.0) as bench:
+        assert await bench.next() == titled("1"), "two seconds later, and nothing before it"
+
+
+async def test_a_worker_that_never_says_a_word_is_killed_after_a_longer_time(
+    worker: MakeCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.panel.process.START", 1.0)
+    body = """
+        if life == 1:
+            time.sleep(600)
+        while True:
+            back(str(life))
+            time.sleep(0.01)
+    """
+    async with running(worker(body), silence=0.5) as bench:
+        message = await bench.next()
+        assert isinstance(message, Health)
+        assert message.part != "1"
+
+
+async def test_a_last_screen_is_handed_over_before_the_end(
+    worker: MakeCommand, tmp_path: Path
+) -> None:
+    body = f"""
+        back("ready")
+        for title in told(): open({str(tmp_path / "last")!r}, "w").write(title)
+    """
+    async with running(worker(body)) as bench:
+        assert await bench.next() == titled("ready")
+        bench.panel.show(Screen(title="goodbye"))
+        await bench.panel.close()
+    assert (tmp_path / "last").read_text() == "goodbye"
 
 
 async def test_what_cannot_be_read_is_logged_and_passed_by(

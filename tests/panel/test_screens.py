@@ -12,9 +12,8 @@ from msgspec.structs import replace
 
 from appliance.panel.actions import DismissProblem, PlateCleared, Resume
 from appliance.panel.keys import Key, KeyStroke, Stroke
-from appliance.panel.screen import Icon, Keys, Line, Screen, Tone
+from appliance.panel.screen import Icon, Line, Screen, Tone
 from appliance.panel.screens import (
-    Front,
     OpenMenu,
     ReadProblem,
     front,
@@ -26,9 +25,9 @@ from appliance.panel.state import PanelState
 from appliance.panel.wire import Show
 from appliance.polar.codes import StatusCode
 from appliance.polar.job import Phase
-from appliance.printer.api import Heater, JobState, LinkState, Problem, Snapshot
-from appliance.sim.panel_examples import EXAMPLES, GEARS, HALTED, IDLE, LOST, NOW
-from tests.panel.states import TEXTS, panel_states, strokes
+from appliance.printer.api import Heater, Problem, Snapshot
+from appliance.sim.panel_examples import EXAMPLES, GEARS, IDLE, LOST, NOW, STUCK
+from tests.panel.states import TEXTS, job_changed, panel_states, shown, strokes, values
 
 OK: Final = KeyStroke(Key.OK)
 LEFT: Final = KeyStroke(Key.LEFT)
@@ -66,10 +65,6 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def shown(name: str) -> Screen:
-    return home_screen(EXAMPLES[name])
-
-
 def texts(screen: Screen) -> list[str]:
     lines = [text for line in screen.lines for text in (line.text, line.value)]
     keys = [screen.keys.left, screen.keys.ok, screen.keys.right]
@@ -79,10 +74,6 @@ def texts(screen: Screen) -> list[str]:
 
 def words(screen: Screen) -> set[str]:
     return {line.text for line in screen.lines}
-
-
-def values(screen: Screen) -> dict[str, str]:
-    return {line.text: line.value for line in screen.lines}
 
 
 def advised(screen: Screen) -> bool:
@@ -170,7 +161,7 @@ def test_the_smallest_display_shows_what_matters_most(name: str) -> None:
     if screen.title not in (printed, state.name):
         assert title <= SMALLEST
     first = screen.lines[0]
-    if first.text not in (GEARS, LOST.short):
+    if first.text not in (GEARS, LOST.short, STUCK.short):
         icon = 2 if first.icon is not None else 0
         assert len(first.text) + len(first.value) + bool(first.value) + icon <= SMALLEST
 
@@ -320,13 +311,6 @@ def printing(**changes: object) -> PanelState:
     return job_changed(state, **changes)
 
 
-def job_changed(state: PanelState, /, **changes: object) -> PanelState:
-    assert state.snapshot is not None
-    assert state.snapshot.job is not None
-    job = replace(state.snapshot.job, **changes)
-    return replace(state, snapshot=replace(state.snapshot, job=job))
-
-
 def test_the_record_speaks_while_the_printer_tells_of_another_job() -> None:
     screen = home_screen(printing(key="another", name="Another", bytes_read=0))
     assert (screen.title, screen.value) == (GEARS, "42%")
@@ -385,122 +369,6 @@ def test_the_end() -> None:
     assert home_screen(noted).text == "No video: there was no picture."
 
 
-# --- what needs a person --------------------------------------------------------------------------
-
-
-def test_the_plate() -> None:
-    state, screen = EXAMPLES["clear_plate"], shown("clear_plate")
-    assert (screen.title, screen.lines[0].text) == ("Clear the plate", "Then press OK")
-    assert front(state) is Front.PLATE
-    assert home_action(state, OK) == PlateCleared()
-    assert home_action(state, RIGHT) == OpenMenu(Front.PLATE)
-
-
-@pytest.mark.parametrize("stroke", [Stroke.HOLD, Stroke.REPEAT])
-def test_only_a_press_clears_the_plate(stroke: Stroke) -> None:
-    assert home_action(EXAMPLES["clear_plate"], KeyStroke(Key.OK, stroke)) is None
-
-
-def test_a_problem_is_short_first_and_ok_tells_all() -> None:
-    state, screen = EXAMPLES["error"], shown("error")
-    assert screen.lines == (Line("Printer is silent"), Line("OK tells more"))
-    assert screen.text == ""
-    assert home_action(state, OK) == ReadProblem(LOST)
-    assert home_action(state, LEFT) == DismissProblem()
-    assert home_action(state, RIGHT) == OpenMenu(Front.PROBLEM)
-    whole = problem_screen(LOST, whole=True)
-    assert whole.text == LOST.long
-    assert whole.keys == Keys(left="Back", ok="Got it")
-
-
-def test_good_news_are_no_problem() -> None:
-    screen = problem_screen(Problem("Heating up", "The nozzle heats."), whole=True, trouble=False)
-    assert (screen.title, screen.icon, screen.tone) == ("Heating up", Icon.DONE, Tone.CALM)
-
-
-def test_status_12_tells_why_and_what_to_do() -> None:
-    halted = shown("halted")
-    assert halted.lines == (Line("Printer halted"), Line("Turn off and on"))
-    assert home_action(EXAMPLES["halted"], OK) == ReadProblem(HALTED)
-    failed = home_screen(replace(EXAMPLES["error"], problem=None))
-    assert failed.lines[0].text == "Print failed"
-    assert failed.text == f"{LOST.long} Look at the printer before you print again."
-
-
-def test_halted_without_a_reason_of_its_own() -> None:
-    snapshot = Snapshot(link=LinkState.HALTED)
-    screen = home_screen(replace(IDLE, status=StatusCode.ERROR, snapshot=snapshot))
-    assert "switch it off and on again" in screen.text
-
-
-@pytest.mark.parametrize(
-    ("snapshot", "title"),
-    [
-        (None, "Please wait"),
-        (Snapshot(link=LinkState.CONNECTING), "Connecting"),
-        (Snapshot(link=LinkState.DISCONNECTED), "No printer"),
-    ],
-)
-def test_disconnected_tells_what_is_missing(snapshot: Snapshot | None, title: str) -> None:
-    state = replace(IDLE, status=StatusCode.DISCONNECTED, snapshot=snapshot)
-    assert home_screen(state).title == title
-
-
-def test_disconnected_tells_the_printers_own_problem_and_the_print_it_broke_into() -> None:
-    snapshot = Snapshot(link=LinkState.DISCONNECTED, problem=LOST)
-    state = replace(EXAMPLES["printing"], status=StatusCode.DISCONNECTED, snapshot=snapshot)
-    screen = home_screen(state)
-    assert screen.text == LOST.long
-    assert values(screen)[GEARS] == "42%"
-
-
-def test_an_open_door_alone() -> None:
-    state = EXAMPLES["door_open"]
-    assert shown("door_open").lines[0].text == "Close the door"
-    assert front(state) is Front.DOOR
-    assert home_action(state, OK) == OpenMenu(Front.DOOR)
-
-
-@pytest.mark.parametrize("name", [GEARS, ""])
-def test_a_job_waits_for_the_door(name: str) -> None:
-    state = EXAMPLES["door_waiting"]
-    assert state.job is not None
-    state = replace(state, waiting_for_door=name, job=replace(state.job, name=name))
-    screen = home_screen(state)
-    assert screen.title == "Close the door"
-    assert screen.lines == (Line("Then it prints:"), Line(name or "Unnamed job"))
-
-
-def test_the_door_paused_the_print() -> None:
-    opened, closed = EXAMPLES["door_paused"], EXAMPLES["door_closed_again"]
-    assert front(opened) is Front.DOOR
-    assert home_screen(opened).lines[0].text == "Then press OK"
-    assert home_action(opened, OK) is None
-    assert front(closed) is Front.DOOR
-    assert home_screen(closed).title == "Door is closed"
-    assert home_action(closed, OK) == Resume()
-
-
-@pytest.mark.parametrize("state", [JobState.PAUSING, JobState.RESUMING])
-def test_a_closed_door_asks_nothing_while_the_printer_moves(state: JobState) -> None:
-    moving = job_changed(EXAMPLES["door_closed_again"], state=state)
-    assert front(moving) is None
-    assert home_action(moving, OK) == OpenMenu()
-
-
-def test_a_cancel_is_not_hidden_by_the_door() -> None:
-    state = replace(EXAMPLES["canceling"], door=0, door_asks=True)
-    assert front(state) is None
-    assert home_screen(state).title == "Canceling"
-
-
-def test_what_stands_before_what() -> None:
-    everything = replace(EXAMPLES["door_paused"], problem=LOST)
-    assert front(everything) is Front.PROBLEM
-    assert front(replace(everything, problem=None)) is Front.DOOR
-    assert front(IDLE) is None
-
-
 def test_updating_says_to_leave_the_power_on() -> None:
     screen = shown("updating")
     assert screen.lines[0].text == "Leave it on"
@@ -514,3 +382,14 @@ def test_the_examples_are_whole_states_at_one_moment() -> None:
         state.job is None or state.job.phase is not Phase.PRINTING or state.printed is not None
         for state in EXAMPLES.values()
     )
+
+
+@pytest.mark.parametrize("name", ["idle", "printing", "printing_local", "printing_offline"])
+def test_news_are_told_on_the_screens_that_are_shown_most(name: str) -> None:
+    news = "The door was opened."
+    assert home_screen(EXAMPLES[name]).text == ""
+    assert home_screen(replace(EXAMPLES[name], notice=news)).text == news
+
+
+def test_a_panel_that_needs_repair_says_so_while_it_rests() -> None:
+    assert Line(STUCK.short, icon=Icon.WARNING) in shown("hardware").lines

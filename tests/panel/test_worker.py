@@ -10,11 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.panel.characters import render
+from appliance.panel.charset import charset
+from appliance.panel.glyphs import Glyph
 from appliance.panel.keys import Key, KeyStroke
 from appliance.panel.screen import Screen
-from appliance.panel.wire import DoorSeen, Hardware, Health, Show, Stroked, Up
+from appliance.panel.wire import Alive, DoorSeen, Hardware, Health, Show, Stroked, Up
 from appliance.panel.wires import SystemWires
-from appliance.panel.worker import make_display
+from appliance.panel.worker import FAREWELL, make_display
 from appliance.settings_panel import ButtonSettings, DisplayKind, DoorSettings, PanelSettings
 
 NOTHING = Hardware(PanelSettings(), ButtonSettings(), DoorSettings())
@@ -71,6 +74,12 @@ class Child:
         self.stdin.flush()
 
     def next(self) -> Up:
+        """The next message that is no mere sign of life."""
+        while (message := self.hear()) == Alive():
+            pass
+        return message
+
+    def hear(self) -> Up:
         return msgspec.json.decode(self.stdout.readline(), type=Up)  # type: ignore[no-any-return]
 
     def end(self) -> tuple[int, str]:
@@ -114,6 +123,39 @@ def test_a_term_signal_ends_it_with_a_farewell_too() -> None:
     child.process.send_signal(signal.SIGTERM)
     assert child.process.wait(60) == 0
     assert "shown Starting" in child.end()[1]
+
+
+def test_a_last_word_stays_on_the_display_when_the_agent_goes() -> None:
+    child = fake(QUICK)
+    child.say(msgspec.json.encode(Show(Screen(title="Shutting down", farewell=True))) + b"\n")
+    assert child.next() == Health("display")
+    status, log = child.end()
+    assert status == 0
+    assert log.rstrip().splitlines()[-1] == "INFO shown Shutting down"
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(16, 2), (20, 4)])
+def test_the_farewell_fits_every_display(columns: int, rows: int) -> None:
+    frame = render(FAREWELL, columns, rows, 0.0, "A00")
+    assert frame.again is None, "nothing moves: nobody is there to move it"
+    signs = charset("A00")
+    cells = [cell for row in frame.rows for cell in row if not isinstance(cell, Glyph)]
+    assert "One moment" in "".join(map(signs.text, cells))
+
+
+def test_signs_of_life_come_regularly_and_end_when_the_display_is_stuck() -> None:
+    quick = "worker.WATCH = 0.01\nfactory = "
+    child = fake(QUICK.replace("factory = ", quick, 1))
+    assert [child.hear() for _ in range(3)] == [Alive()] * 3
+    assert child.end()[0] == 0
+    stuck = "from appliance.panel import painter\npainter.STUCK = 0.05\npainter.HANGS = 0.2\n"
+    hanging = FAKE.replace("HOOK", "threading.Event().wait()")
+    child = fake(stuck + hanging.replace("factory = ", quick, 1))
+    child.say(SHOW)
+    while child.hear() == Alive():
+        pass
+    child.say(SHOW)
+    assert child.end()[0] == 0
 
 
 def test_words_that_are_no_screen_end_it() -> None:

@@ -172,6 +172,8 @@ def test_a_failed_join_brings_it_back(known: bool) -> None:
     device.become(known=known)
     device.fail_to_join()
     assert device.look() is Wish.OPEN
+    device.run(int(radio.UNUSED))
+    assert device.open, "the person reads why"
 
 
 def test_a_network_that_was_joined_but_leads_nowhere_brings_it_back_too() -> None:

@@ -113,6 +113,17 @@ async def test_a_display_that_is_just_being_written_is_read_when_it_is_done(
     assert walk.trail == ["Menu", "Queue", "Vase", "Print Vase"]
 
 
+async def test_the_menu_opens_also_where_the_first_ok_was_too_early(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel_walk, "LATE", 0.2)
+    device.deaf = 1
+    async with PanelWatcher(device.peer.socket) as watcher:
+        walk = PanelWalk(watcher, quiet)
+        await walk.open_menu()
+    assert walk.trail == ["Menu"]
+
+
 async def test_a_job_that_is_not_there_is_not_replaced_by_another(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
