@@ -140,17 +140,35 @@ async def _build(
         restart=restart,
         facts=lambda own: hello_facts(own, membership.identity.mac, lambda: camera.available),
     )
-    front, front_tasks = await build_front(inside, stack)
-    panel = _panel_of(inside, doers, plate, front, stack) if settings.has_panel else []
-    runner = await ipc.serve(AgentService(acts, front.access.confirm).app(), settings.agent_socket)
-    stack.push_async_callback(runner.cleanup)
-    pictures = Pictures(state, settings.cloud, photographer, uploader, timelapse)
+    return [
+        *_to_cloud(inside, delivery, uploader, outbox, timelapse, doers),
+        *await _to_people(inside, doers, plate, stack),
+        PrinterWatch(printer, state).run(),
+        jobs.run(),
+        LocalJobs(state, printer, reports, plate).run(),
+        door.run(),
+        plate.run(),
+        moves.run(),
+    ]
+
+
+def _to_cloud(
+    inside: Inside,
+    delivery: Delivery,
+    uploader: Uploader,
+    outbox: Outbox,
+    timelapse: Timelapse,
+    doers: Doers,
+) -> list[Task]:
+    """The line to the cloud, and what is sent there."""
+    state, client, settings = inside.state, inside.client, inside.settings.cloud
+    pictures = Pictures(state, settings, inside.photographer, uploader, timelapse)
     reporter = Reporter(
         state,
-        settings.cloud.status_interval,
+        settings.status_interval,
         client.send,
-        membership.serial_number,
-        jobs.announced,
+        inside.membership.serial_number,
+        doers.jobs.announced,
     )
     sender = OutboxSender(
         outbox,
@@ -161,20 +179,25 @@ async def _build(
     )
     return [
         client.run(),
-        Presence(state, client, delivery, custom, uploader).run(),
-        PrinterWatch(printer, state).run(),
-        jobs.run(),
-        LocalJobs(state, printer, reports, plate).run(),
-        door.run(),
-        plate.run(),
-        moves.run(),
+        Presence(state, client, delivery, doers.custom, uploader).run(),
         reporter.run(),
         pictures.upload(),
         pictures.record(),
         sender.run(),
-        *front_tasks,
-        *panel,
     ]
+
+
+async def _to_people(
+    inside: Inside, doers: Doers, plate: Plate, stack: AsyncExitStack
+) -> list[Task]:
+    """Pages, front panel, and the command line's socket."""
+    settings = inside.settings
+    front, tasks = await build_front(inside, stack)
+    panel = _panel_of(inside, doers, plate, front, stack) if settings.has_panel else []
+    service = AgentService(inside.acts, front.access.confirm)
+    runner = await ipc.serve(service.app(), settings.agent_socket)
+    stack.push_async_callback(runner.cleanup)
+    return [*tasks, *panel]
 
 
 def _panel_of(
