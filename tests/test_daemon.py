@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_said_in_one_line(name: str, tmp_path: Path) -> None:
     ("name", "foreign"),
     [
         ("printer", "click PIL luma gpiozero segno smbus2 ssl _hashlib socketio cryptography"),
-        ("agent", "click PIL luma gpiozero segno smbus2"),
+        ("agent", "click PIL luma gpiozero segno smbus2 cryptography"),
     ],
 )
 def test_what_a_daemon_does_not_load(name: str, foreign: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 
 from appliance.errors import StorageError
-from appliance.polar.keys import KeyProblem, PrinterKey
+from appliance.polar.key_pair import KeyPair, KeyProblem
 from appliance.store import Record, write_atomic
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class IdentityStore:
     def __init__(self, folder: Path) -> None:
         self._record = Record(folder / "identity.json", Identity)
         self._key_file = folder / "key.pem"
+        self._public_file = folder / "key.pub"
 
     def load(self, hardware_mac: str | None) -> Identity:
         """The stored identity, or a new one.
@@ -52,23 +55,60 @@ class IdentityStore:
         """Keep ``identity`` durably."""
         self._record.save(identity)
 
-    def key(self) -> PrinterKey | None:
-        """The key pair; None when there is none yet. A damaged one is set aside."""
+    async def key(self, read: Callable[[str], Awaitable[KeyPair]]) -> KeyPair | None:
+        """The key pair; None when there is none yet. A damaged one is set aside.
+
+        ``read`` is asked for the public half, raising KeyProblem, when it is not beside the
+        private one; what else it raises is passed on.
+        """
         try:
-            return PrinterKey.from_pem(self._key_file.read_bytes())
+            data = self._key_file.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StorageError(f"{self._key_file}: {error.strerror}.") from error
-        except KeyProblem:
+        try:
+            private = data.decode("ascii")
+            if (public := self._public_of(data)) is not None:
+                return KeyPair(private, public)
+            pair = await read(private)
+        except (KeyProblem, UnicodeDecodeError):
             aside = self._key_file.with_name("key.pem.bad")
             log.error("the private key cannot be read; it is kept as %s", aside)
             self._key_file.replace(aside)
             return None
+        self._save_public(data, pair.public)
+        return KeyPair(private, pair.public)
 
-    def save_key(self, key: PrinterKey) -> None:
+    def save_key(self, key: KeyPair) -> None:
         """Keep the key pair durably, mode 0600."""
-        write_atomic(self._key_file, key.private_pem(), KEY_MODE)
+        data = key.private.encode("ascii")
+        write_atomic(self._key_file, data, KEY_MODE)
+        self._save_public(data, key.public)
+
+    def _public_of(self, private: bytes) -> str | None:
+        """The kept public key, if it was made of exactly this private one."""
+        try:
+            mark, _, public = self._public_file.read_text("ascii").partition("\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+        whole = public.startswith("-----BEGIN") and public.endswith("-----END PUBLIC KEY-----\n")
+        return public if whole and mark == _mark(private) else None
+
+    def _save_public(self, private: bytes, public: str) -> None:
+        """It can be made again: a full disk must not keep the key from being used."""
+        try:
+            write_atomic(self._public_file, f"{_mark(private)}\n{public}".encode(), KEY_MODE)
+        except StorageError as error:
+            log.error("the public key is not kept: %s", error.long)
+
+
+def _mark(private: bytes) -> str:
+    """Ties key.pub to its key.pem, one of which a power cut may have left behind.
+
+    It stands above the PEM text, where readers of PEM expect remarks.
+    """
+    return f"key.pem has the SHA-256 {hashlib.sha256(private).hexdigest()}"
 
 
 def _random_mac() -> str:

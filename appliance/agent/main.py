@@ -40,8 +40,9 @@ from appliance.agent.state import AgentState
 from appliance.agent.video import Timelapse
 from appliance.agent.web_main import Front, Inside, build_front
 from appliance.camera.camera import Camera
-from appliance.cloud.client import CloudClient
+from appliance.cloud.client import CloudClient, opener
 from appliance.cloud.connection import tls_context
+from appliance.cloud.key_tool import KeyTool
 from appliance.cloud.outbox import Outbox
 from appliance.cloud.outbox_sender import OutboxSender
 from appliance.cloud.reconnect import Backoff
@@ -55,7 +56,6 @@ from appliance.panel.keys import Stroke
 from appliance.panel.process import PanelProcess
 from appliance.panel.state import PanelState
 from appliance.panel.wire import Hardware, Stroked, Up
-from appliance.polar.keys import PrinterKey
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
 from appliance.store import Lock
@@ -255,19 +255,20 @@ async def join_cloud(
     """The identity (made at the first start) and the line to the cloud."""
     store = IdentityStore(settings.state_folder)
     identity = store.load(mac_address())
-    key = store.key()
+    keys = KeyTool()
+    key = await store.key(keys.read)
     if key is None:
-        key = await asyncio.to_thread(PrinterKey.generate)  # seconds on a small Pi
+        key = await keys.make()
         store.save_key(key)
     facts = partial(hello_facts, settings, identity.mac, camera)
     session = Session(key, identity.serial_number, facts())
     membership = Membership(state, store, identity)
     client = CloudClient(
-        settings.cloud.url,
+        opener(settings.cloud.url, settings.cloud.ca_file),
         session,
         membership.act,
+        keys=keys,
         backoff=Backoff(random.Random()),
-        ca_file=settings.cloud.ca_file,
     )
     client.introduce_as(facts)
     return membership, client

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from appliance.cloud.connection import CloudConnection, tls_context
+from appliance.cloud.key_tool import Keys
+from appliance.cloud.key_work import KeyWork
 from appliance.cloud.outage import Outage
 from appliance.cloud.questions import Questions
 from appliance.cloud.reconnect import Backoff
@@ -23,6 +25,7 @@ from appliance.errors import CloudError
 from appliance.polar import messages
 from appliance.polar.actions import (
     Action,
+    CheckPair,
     Close,
     Deleted,
     Deliver,
@@ -30,6 +33,7 @@ from appliance.polar.actions import (
     Registered,
     RegistrationFailed,
     Send,
+    Sign,
     Unregistered,
     UnregisterFailed,
 )
@@ -76,23 +80,22 @@ class CloudClient:
     """Holds the session with the cloud for as long as :meth:`run` runs.
 
     Without a serial number and without a wish to register there is nothing to say, and no
-    connection is made. ``on_action`` is called for every action but Send, Close and the
-    answers to :meth:`ask`; it must not block, and what it raises is logged.
+    connection is made. ``on_action`` is called for every action but Send, Sign, CheckPair,
+    Close and the answers to :meth:`ask`; it must not block, and what it raises is logged.
     """
 
     def __init__(
         self,
-        url: str,
+        open_connection: Opener,
         session: Session,
         on_action: Callable[[Action], None],
         *,
+        keys: Keys,
         backoff: Backoff,
-        ca_file: str = "",
-        open_connection: Opener | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """``open_connection`` stands in for the network. Raises ConfigError over ``ca_file``."""
-        self._open = open_connection or _opener(url, ca_file)
+        """``open_connection`` is that of :func:`opener`, or of a test."""
+        self._open = open_connection
         self._session = session
         self._on_action = on_action
         self._backoff = backoff
@@ -100,6 +103,7 @@ class CloudClient:
         self._connection: Connection | None = None
         self._facts: Callable[[], HelloFacts] | None = None
         self._questions = Questions()
+        self._key_work = KeyWork(keys, session, self._go_on, self._give_up)
         self._registration: asyncio.Future[Registered | RegistrationFailed] | None = None
         self._unregistration: asyncio.Future[Unregistered | UnregisterFailed] | None = None
         self._registering = asyncio.Lock()
@@ -284,8 +288,10 @@ class CloudClient:
             await self._converse(connection)
         finally:
             self._connection = None
+            self._key_work.cancel()
             self._ended(self._timing.monotonic() - began)
             await connection.close()
+            await self._key_work.ended()
 
     async def _converse(self, connection: Connection) -> None:
         patience = asyncio.timeout(self._timing.hello)
@@ -365,12 +371,25 @@ class CloudClient:
                         await self._emit(message)
                     except CloudError as error:
                         failed = error
+                case Sign() | CheckPair():
+                    self._key_work.begin(action)
                 case Close(reason):
                     await self._close(reason)
                 case _:
                     self._hand_over(action)
         if failed is not None:
             raise failed
+
+    async def _go_on(self, actions: list[Action]) -> None:
+        """What follows from the key's work."""
+        await self._perform(actions)
+        if not self._wanted:
+            await self._close("There is nothing to say.")
+
+    async def _give_up(self, reason: str) -> None:
+        """The key's work failed: what the next connection brings is seen then."""
+        self._note(reason)
+        await self._close(reason)
 
     async def _emit(self, message: messages.PrinterMessage) -> None:
         if self._connection is None:
@@ -416,7 +435,8 @@ def _decide(waiting: asyncio.Future[Any] | None, decision: Action) -> None:
         waiting.set_result(decision)
 
 
-def _opener(url: str, ca_file: str) -> Opener:
+def opener(url: str, ca_file: str = "") -> Opener:
+    """Opens connections to this Status Server. Raises ConfigError over ``ca_file``."""
     # Without authorities of our own the HTTP library's context does: a second costs 3 MB.
     context = tls_context(ca_file) if ca_file else None
 

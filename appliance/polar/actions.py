@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from appliance.polar.keys import PrinterKey
+from appliance.polar.key_pair import KeyPair
 from appliance.polar.messages import CloudMessage, PrinterMessage
 
 
@@ -14,6 +14,22 @@ class Send:
     """Send this message on the present connection."""
 
     message: PrinterMessage
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Sign the challenge with this key, and hand the signature to ``Session.signed``."""
+
+    challenge: str
+    key: KeyPair
+
+
+@dataclass(frozen=True)
+class CheckPair:
+    """Find out whether these PEM texts are a key pair, for ``Session.checked``."""
+
+    private: str = field(repr=False)
+    public: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ class RegistrationFailed:
 class KeyReceived:
     """The key pair that the cloud made is now the printer's. Keep it durably."""
 
-    key: PrinterKey
+    key: KeyPair
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,8 @@ class Ignored:
 
 Action: TypeAlias = (
     Send
+    | Sign
+    | CheckPair
     | Close
     | Deliver
     | Online

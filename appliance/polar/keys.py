@@ -1,4 +1,8 @@
-"""The printer's RSA key: made, kept as PEM, and used to sign challenges (section 1.3)."""
+"""The printer's RSA key: made, kept as PEM, and used to sign challenges (section 1.3).
+
+The only module of the appliance that loads cryptography; the daemons never load it, but ask
+:mod:`appliance.polar.key_worker`.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from appliance.errors import ApplianceError
+from appliance.polar.key_pair import KeyPair, KeyProblem
 
 BITS = 2048
 _PUBLIC_EXPONENT = 65537
-
-
-class KeyProblem(ApplianceError):
-    """A text that should hold a key holds none that can be used. Never repeats the text."""
-
-    default_short = "Bad printer key"
 
 
 class PrinterKey:
@@ -59,6 +57,10 @@ class PrinterKey:
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return pem.decode("ascii")
+
+    def pair(self) -> KeyPair:
+        """Both halves as PEM texts."""
+        return KeyPair(self.private_pem().decode("ascii"), self.public_pem())
 
     def matches(self, public_pem: str) -> bool:
         """Whether ``public_pem`` is the other half of this key."""

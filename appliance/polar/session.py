@@ -15,6 +15,7 @@ from appliance.errors import MessageError
 from appliance.polar import messages
 from appliance.polar.actions import (
     Action,
+    CheckPair,
     Close,
     Deleted,
     Deliver,
@@ -25,10 +26,11 @@ from appliance.polar.actions import (
     Registered,
     RegistrationFailed,
     Send,
+    Sign,
     Unregistered,
     UnregisterFailed,
 )
-from appliance.polar.keys import KeyProblem, PrinterKey
+from appliance.polar.key_pair import KeyPair
 from appliance.polar.texts import (
     DELETED_TEXT,
     HELLO_FAILED_TEXT,
@@ -47,6 +49,7 @@ __all__ = [
     "REGISTRATION_TEXT",
     "STATE_TEXT",
     "Action",
+    "CheckPair",
     "Close",
     "Deleted",
     "Deliver",
@@ -60,6 +63,7 @@ __all__ = [
     "Send",
     "Session",
     "SessionState",
+    "Sign",
     "UnregisterFailed",
     "Unregistered",
 ]
@@ -104,15 +108,14 @@ class Session:
     not registered.
     """
 
-    def __init__(
-        self, key: PrinterKey | None, serial_number: str | None, hello: HelloFacts
-    ) -> None:
+    def __init__(self, key: KeyPair | None, serial_number: str | None, hello: HelloFacts) -> None:
         self.facts = hello
         self._key = key
         self._serial_number = serial_number if key is not None else None
         self._state = SessionState.DISCONNECTED
         self._wish: _Registration | None = None
-        self._cloud_key: PrinterKey | None = None  # becomes the key once registration succeeds
+        self._cloud_key: KeyPair | None = None  # becomes the key once registration succeeds
+        self._asked: Sign | CheckPair | None = None  # of the key, on the present connection
         self._remembered: set[str] = set()
 
     def __repr__(self) -> str:
@@ -152,6 +155,7 @@ class Session:
         """The connection is gone, whoever closed it."""
         was, self._state = self._state, SessionState.DISCONNECTED
         self._cloud_key = None
+        self._asked = None
         if was is SessionState.REGISTERING:
             return [_failed("CONNECTION_LOST")]
         if was is SessionState.UNREGISTERING:
@@ -173,6 +177,26 @@ class Session:
             text = f"The field {clipped(name, 40)!a} of {event} is not part of the protocol."
             unknown += self._once(f"field {event} {name[:40]}", text)
         return unknown + self._take(event, message)
+
+    # What was asked of the key. An answer to what is asked no more has no effect.
+
+    def signed(self, asked: Sign, signature: str) -> list[Action]:
+        """The signature (base64) that ``asked`` was for."""
+        if asked is not self._asked or self._serial_number is None:
+            return []
+        self._asked = None
+        self._state = SessionState.HELLO_SENT
+        return [Send(self._hello(self._serial_number, signature))]
+
+    def checked(self, asked: CheckPair, pair: KeyPair | None) -> list[Action]:
+        """The key that the texts of ``asked`` are; None when they are none."""
+        if asked is not self._asked:
+            return []
+        self._asked = None
+        if pair is None or self._wish is None:
+            return self._give_up(_failed("BAD_KEY_PAIR"))
+        self._cloud_key = pair
+        return self._send_register(self._wish, asked.public)
 
     # What the person or the agent wants.
 
@@ -235,19 +259,21 @@ class Session:
             if self._state is SessionState.UNREGISTERING
             else []
         )
+        self._asked = None
         if self._wish is not None:
             return self._begin_registration(self._wish)
         if self._serial_number is None or self._key is None:
             self._state = SessionState.UNREGISTERED
             return []
-        self._state = SessionState.HELLO_SENT
-        return [*lost, Send(self._hello(self._serial_number, self._key, message.challenge))]
+        self._state = SessionState.SIGNING
+        self._asked = asked = Sign(message.challenge, self._key)
+        return [*lost, asked]
 
-    def _hello(self, serial_number: str, key: PrinterKey, challenge: str) -> messages.Hello:
+    def _hello(self, serial_number: str, signature: str) -> messages.Hello:
         facts = self.facts
         return messages.Hello(
             serial_number=serial_number,
-            signature=key.sign(challenge),
+            signature=signature,
             mac=facts.mac,
             mfg_sn=facts.mfg_sn or None,
             printer_make=facts.printer_make or None,
@@ -287,7 +313,7 @@ class Session:
             self._state = SessionState.KEY_REQUESTED
             return [Send(messages.MakeKeyPair())]
         assert self._key is not None  # a wish without a key asks for the cloud's
-        return self._send_register(wish, self._key.public_pem())
+        return self._send_register(wish, self._key.public)
 
     def _send_register(self, wish: _Registration, public_key: str) -> list[Action]:
         self._state = SessionState.REGISTERING
@@ -305,15 +331,9 @@ class Session:
     def _key_pair(self, message: messages.KeyPair) -> list[Action]:
         if self._wish is None or message.status is not messages.Result.SUCCESS:
             return self._give_up(_failed("KEY_PAIR_FAILED", message.message))
-        public = message.public or ""
-        try:
-            key = PrinterKey.from_pem((message.private or "").encode())
-        except KeyProblem:
-            return self._give_up(_failed("BAD_KEY_PAIR"))
-        if not key.matches(public):
-            return self._give_up(_failed("BAD_KEY_PAIR"))
-        self._cloud_key = key
-        return self._send_register(self._wish, public)
+        self._state = SessionState.KEY_RECEIVED
+        self._asked = asked = CheckPair(message.private or "", message.public or "")
+        return [asked]
 
     def _register_response(self, message: messages.RegisterResponse) -> list[Action]:
         serial_number = message.granted
@@ -365,7 +385,7 @@ def _looks_like_email(text: str) -> bool:
 
 def _table() -> dict[tuple[SessionState, type], Callable[[Session, Any], list[Action]]]:
     state = SessionState
-    welcomed = (state.CONNECTED, state.UNREGISTERED, state.HELLO_SENT)
+    welcomed = (state.CONNECTED, state.UNREGISTERED, state.SIGNING, state.HELLO_SENT)
     online = (state.ONLINE, state.UNREGISTERING)
     handled_here = (
         messages.Welcome,

@@ -14,7 +14,9 @@ class SessionState(StrEnum):
     CONNECTED = "connected"  # waiting for the welcome
     UNREGISTERED = "unregistered"  # welcomed, but without a serial number
     KEY_REQUESTED = "key_requested"  # makeKeyPair was sent
+    KEY_RECEIVED = "key_received"  # its halves are being checked
     REGISTERING = "registering"  # register was sent
+    SIGNING = "signing"  # the welcome's challenge is being signed
     HELLO_SENT = "hello_sent"  # the signature was sent
     ONLINE = "online"  # the signature was accepted
     UNREGISTERING = "unregistering"  # online, unregister was sent
@@ -27,7 +29,9 @@ STATE_TEXT: Final[Mapping[SessionState, str]] = {
     SessionState.UNREGISTERED: "Connected, but this printer is not registered yet. "
     "Register it with the e-mail address and PIN of your Polar Cloud account.",
     SessionState.KEY_REQUESTED: "Registering: the Polar Cloud is making a key for this printer.",
+    SessionState.KEY_RECEIVED: "Registering: checking the key that the Polar Cloud made.",
     SessionState.REGISTERING: "Registering: waiting for the Polar Cloud's answer.",
+    SessionState.SIGNING: "Connected; signing the Polar Cloud's challenge.",
     SessionState.HELLO_SENT: "Connected; the Polar Cloud is checking this printer's identity.",
     SessionState.ONLINE: "This printer is online in the Polar Cloud.",
     SessionState.UNREGISTERING: "Unregistering: waiting for the Polar Cloud's answer.",

@@ -21,7 +21,7 @@ from appliance.agent.membership import Membership
 from appliance.agent.plate import Plate
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
-from appliance.cloud.client import CloudClient
+from appliance.cloud.client import CloudClient, opener
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.cloud.reconnect import Backoff
 from appliance.config import PathSettings, Settings
@@ -34,6 +34,7 @@ from appliance.polar.session import HelloFacts, Session
 from appliance.printer import api
 from appliance.settings_panel import DoorSettings, PlateSettings
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, LocalCloud
+from tests.polar.signing import KeysHere
 
 _MOVING = (api.JobState.PRINTING, api.JobState.RESUMING)
 
@@ -266,9 +267,11 @@ class Linked:
         store = IdentityStore(folder)
         facts = HelloFacts(mac="02:00:00:00:00:01", mfg="test")
         self.membership = Membership(self.state, store, Identity(mac=facts.mac or ""))
-        session = Session(KEY, None, facts)
+        session = Session(KEY.pair(), None, facts)
         backoff = Backoff(random.Random(1), first=0.01, longest=0.05)
-        self.client = CloudClient(cloud.url, session, self.membership.act, backoff=backoff)
+        self.client = CloudClient(
+            opener(cloud.url), session, self.membership.act, keys=KeysHere(), backoff=backoff
+        )
         self.membership.hand_on(lambda _: None)
 
     async def go_online(self) -> None:

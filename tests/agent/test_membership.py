@@ -18,6 +18,7 @@ from appliance.agent.membership import Membership
 from appliance.agent.registration import register_once
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
+from appliance.cloud.key_tool import KeyTool
 from appliance.config import CloudSettings, PathSettings, Settings
 from appliance.errors import CloudError
 from appliance.polar.actions import (
@@ -29,6 +30,7 @@ from appliance.polar.actions import (
     RegistrationFailed,
     Unregistered,
 )
+from appliance.polar.key_pair import KeyPair
 from appliance.polar.keys import PrinterKey
 from appliance.polar.messages import CloudMessage, Resume
 from appliance.sim.cloud import CloudOptions, LocalCloud
@@ -57,9 +59,16 @@ def nothing_secret(folder: Path, log: str) -> None:
             assert (key_text.encode() in content) == (path.name == "key.pem"), path
 
 
+async def nobody_reads(private: str) -> KeyPair:
+    raise AssertionError("the public half is kept")
+
+
 @pytest.fixture(autouse=True)
 def one_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PrinterKey, "generate", classmethod(lambda _: KEY))
+    async def make(_: KeyTool) -> KeyPair:
+        return KEY.pair()
+
+    monkeypatch.setattr(KeyTool, "make", make)
 
 
 @pytest.fixture
@@ -155,9 +164,9 @@ async def test_deleted_in_the_cloud_it_keeps_its_key_and_stays_away(
         await cloud.server.delete(cloud.printer.serial_number)
         await agent.noticed("deleted")
         assert agent.membership.serial_number() is None
-    kept = agent.store.key()
+    kept = await agent.store.key(nobody_reads)
     assert kept is not None
-    assert kept.public_pem() == KEY.public_pem()
+    assert kept.public == KEY.public_pem()
     hellos = cloud.state.connections
     async with agent.alive():  # the next start does not register by itself
         await agent.register_by_itself()
@@ -192,17 +201,14 @@ async def test_unregister(agent: Agent, cloud: LocalCloud) -> None:
     assert [one.deleted for one in cloud.state.printers.values()] == [True]
 
 
-async def test_a_key_made_by_the_cloud_is_kept(
-    agent: Agent, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_key_made_by_the_cloud_is_kept(agent: Agent, cloud: LocalCloud) -> None:
     async with agent.alive():
-        monkeypatch.undo()
         account = RegisterAs(EMAIL, PIN, cloud_key=True)
         await asyncio.wait_for(agent.membership.register(agent.client, account), 20)
         await agent.online()
-    kept = agent.store.key()
+    kept = await agent.store.key(nobody_reads)
     assert kept is not None
-    assert kept.public_pem() == cloud.printer.public_key != KEY.public_pem()
+    assert kept.public == cloud.printer.public_key != KEY.public_pem()
     assert (agent.store._key_file.stat().st_mode & 0o777) == 0o600
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from appliance.cloud.client import CloudClient, Connection, Timing
+from appliance.cloud.key_tool import Keys
 from appliance.cloud.reconnect import Backoff
 from appliance.errors import CloudError
 from appliance.polar import messages
@@ -17,6 +18,7 @@ from appliance.polar.actions import (
 )
 from appliance.polar.keys import PrinterKey, verify
 from appliance.polar.session import HelloFacts, Session
+from tests.polar.signing import KeysHere
 
 PATIENCE = 20.0  # s
 SERIAL = "P3D12345"
@@ -134,15 +136,19 @@ class Rig:
         self.cloud = Cloud()
         self.clock = Clock()
         self.actions: list[Action] = []
-        self.session = Session(KEY, serial_number, HelloFacts(mfg="test", mac="00:11"))
+        self.session = Session(KEY.pair(), serial_number, HelloFacts(mfg="test", mac="00:11"))
         self.client = CloudClient(
-            "http://unused",
+            self.cloud.open,
             self.session,
             self.actions.append,
+            keys=KeysHere(),
             backoff=Backoff(Ceiling()),
-            open_connection=self.cloud.open,
             timing=self.clock.timing(hello),
         )
+
+    def use(self, keys: Keys) -> None:
+        """These from now on, before anything was asked."""
+        self.client._key_work._keys = keys
 
     def news(self, kind: type[Action]) -> list[Action]:
         return [action for action in self.actions if isinstance(action, kind)]

@@ -30,6 +30,7 @@ from tests.cloud.scripted import (
     soon,
     until,
 )
+from tests.polar.signing import KeysHere
 
 
 async def test_says_hello_and_goes_online() -> None:
@@ -204,11 +205,11 @@ async def test_a_wrong_clock_does_not_falsify_since_when() -> None:
     clock = Clock()
     clock.wake.clear()
     client = CloudClient(
-        "http://unused",
-        Session(KEY, SERIAL, HelloFacts()),
+        cloud.open,
+        Session(KEY.pair(), SERIAL, HelloFacts()),
         lambda _: None,
+        keys=KeysHere(),
         backoff=Backoff(Ceiling()),
-        open_connection=cloud.open,
         timing=Timing(monotonic=lambda: clock.now, wall=lambda: wall[0], sleep=clock.sleep),
     )
     task = asyncio.create_task(client.run())
@@ -229,11 +230,11 @@ async def test_the_loop_outlives_an_agent_that_raises() -> None:
         raise RuntimeError("a bug in the agent")
 
     client = CloudClient(
-        "http://unused",
+        rig.cloud.open,
         rig.session,
         fail,
+        keys=KeysHere(),
         backoff=Backoff(Ceiling()),
-        open_connection=rig.cloud.open,
         timing=rig.clock.timing(PATIENCE),
     )
     task = asyncio.create_task(client.run())

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cloud.client import CloudClient, Timing
+from appliance.cloud.client import CloudClient, Timing, opener
 from appliance.cloud.reconnect import Backoff
 from appliance.polar import messages
 from appliance.polar.actions import Action, Deleted, Deliver, HelloFailed, Online, Registered
 from appliance.polar.keys import PrinterKey
 from appliance.polar.session import HelloFacts, RegistrationFailed, Session
 from tests.cloud.peers import PATIENCE, VERSIONS, StatusServer, network, status_server
+from tests.polar.signing import KeysHere
 
 SERIAL = "P3D00007"
 KEY = PrinterKey.generate()
@@ -48,11 +49,11 @@ async def agent(
 ) -> AsyncIterator[Agent]:
     news: asyncio.Queue[Action] = asyncio.Queue()
     client = CloudClient(
-        url,
-        Session(key, serial_number, HelloFacts(mfg="test", mac="00:11:22:33:44:55")),
+        opener(url, ca_file),
+        Session(key.pair(), serial_number, HelloFacts(mfg="test", mac="00:11:22:33:44:55")),
         news.put_nowait,
+        keys=KeysHere(),
         backoff=Backoff(random.Random(1), first=0.05, longest=0.4),
-        ca_file=ca_file,
         timing=Timing(hello=PATIENCE),
     )
     task = asyncio.create_task(client.run())

@@ -11,6 +11,7 @@ from appliance.polar.session import (
     Session,
     SessionState,
 )
+from tests.polar.signing import Signing
 
 SN = "P3D99979"
 WELCOME = {"challenge": "1234 ABCD"}
@@ -40,7 +41,7 @@ def other_key() -> PrinterKey:
 @pytest.fixture
 def fresh(key: PrinterKey) -> Session:
     """Welcomed, not registered."""
-    session = Session(key, None, FACTS)
+    session = Signing(key.pair(), None, FACTS)
     assert session.connected() == []
     assert session.received("welcome", WELCOME) == []
     assert session.state is SessionState.UNREGISTERED
@@ -50,7 +51,7 @@ def fresh(key: PrinterKey) -> Session:
 @pytest.fixture
 def greeting(key: PrinterKey) -> Session:
     """Registered, hello sent."""
-    session = Session(key, SN, FACTS)
+    session = Signing(key.pair(), SN, FACTS)
     session.connected()
     session.received("welcome", WELCOME)
     assert session.state is SessionState.HELLO_SENT

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.polar.keys import KeyProblem, PrinterKey, verify
+from appliance.polar.key_pair import KeyProblem
+from appliance.polar.keys import PrinterKey, verify
 
 CHALLENGE = "1234 ABCD"
 

@@ -17,9 +17,11 @@ from appliance.polar.session import (
     Send,
     Session,
     SessionState,
+    Sign,
     Unregistered,
     UnregisterFailed,
 )
+from tests.polar.signing import Signing
 
 PIN = "48151623"
 SN = "P3D99979"
@@ -46,7 +48,7 @@ def only(actions: list[object]) -> object:
 
 
 def test_hello_carries_the_facts(key: PrinterKey) -> None:
-    session = Session(key, SN, FACTS)
+    session = Signing(key.pair(), SN, FACTS)
     session.connected()
     sent = only(list(session.received("welcome", WELCOME)))
     assert isinstance(sent, Send)
@@ -69,7 +71,7 @@ def test_hello_carries_the_facts(key: PrinterKey) -> None:
 
 
 def test_cam_off_is_sent_without_a_camera_only(key: PrinterKey) -> None:
-    session = Session(key, SN, HelloFacts())
+    session = Signing(key.pair(), SN, HelloFacts())
     session.connected()
     sent = only(list(session.received("welcome", WELCOME)))
     assert isinstance(sent, Send)
@@ -98,6 +100,55 @@ def test_a_second_welcome_is_answered_with_a_new_hello(online: Session, key: Pri
     assert verify(key.public_pem(), "another", sent.message.signature)
     assert not online.online
     assert online.received("helloResponse", {"status": "SUCCESS"})[0] == Online()
+
+
+def asked_to_sign(session: Session, challenge: str) -> Sign:
+    asked = only(list(session.received("welcome", {"challenge": challenge})))
+    assert isinstance(asked, Sign)
+    return asked
+
+
+@pytest.fixture
+def slow(key: PrinterKey) -> Session:
+    """Registered and connected; nobody has signed anything yet."""
+    session = Session(key.pair(), SN, FACTS)
+    session.connected()
+    return session
+
+
+def test_while_the_challenge_is_signed_nobody_is_online(slow: Session, key: PrinterKey) -> None:
+    asked = asked_to_sign(slow, "1234 ABCD")
+    assert asked == Sign("1234 ABCD", key.pair())
+    assert key.private_pem().decode() not in repr(asked)
+    assert slow.state is SessionState.SIGNING
+    answer = {"status": "SUCCESS"}
+    assert isinstance(only(list(slow.received("helloResponse", answer))), Ignored)
+    assert not slow.online
+    hello = only(list(slow.signed(asked, "abc=")))
+    assert isinstance(hello, Send)
+    assert isinstance(hello.message, messages.Hello)
+    assert hello.message.signature == "abc="
+    assert slow.signed(asked, "abc=") == [], "once is enough"
+    assert slow.received("helloResponse", answer)[0] == Online()
+
+
+def test_only_the_last_welcome_is_answered(slow: Session) -> None:
+    first, second = asked_to_sign(slow, "one"), asked_to_sign(slow, "two")
+    assert slow.signed(first, "of one") == []
+    assert isinstance(only(list(slow.signed(second, "of two"))), Send)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_signature_that_comes_after_its_connection_is_not_sent(
+    slow: Session, again: bool
+) -> None:
+    asked = asked_to_sign(slow, "one")
+    slow.disconnected()
+    assert slow.signed(asked, "late") == []
+    slow.connected()
+    if again:  # the very same challenge: still it is not what was asked now
+        asked_to_sign(slow, "one")
+    assert slow.signed(asked, "late") == []
 
 
 def test_an_event_that_arrives_twice_does_no_harm(online: Session) -> None:
@@ -151,7 +202,7 @@ def test_delete_of_another_printer_is_refused(online: Session) -> None:
 
 
 def test_a_serial_number_without_a_key_is_no_identity() -> None:
-    session = Session(None, SN, FACTS)
+    session = Signing(None, SN, FACTS)
     assert not session.registered
     session.connected()
     assert session.received("welcome", WELCOME) == []
@@ -313,7 +364,7 @@ def test_an_unregister_response_that_nobody_asked_for(online: Session) -> None:
 
 
 def test_nothing_is_heard_without_a_connection(key: PrinterKey) -> None:
-    session = Session(key, SN, FACTS)
+    session = Signing(key.pair(), SN, FACTS)
     assert session.received("welcome", WELCOME) == []
     assert session.state is SessionState.DISCONNECTED
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from appliance.polar import messages
+from appliance.polar.key_pair import KeyPair
 from appliance.polar.keys import PrinterKey, verify
 from appliance.polar.session import (
     Action,
+    CheckPair,
     Close,
     Deleted,
     Deliver,
@@ -25,9 +27,11 @@ from appliance.polar.session import (
     Send,
     Session,
     SessionState,
+    Sign,
     Unregistered,
     UnregisterFailed,
 )
+from tests.polar.signing import follow
 
 SN = "P3D99979"
 PIN = "48151623"
@@ -72,6 +76,7 @@ STEPS = st.one_of(
     st.tuples(st.just("received"), st.just("welcome"), st.just({"challenge": "c"})),
     st.tuples(st.just("received"), st.just("helloResponse"), st.just({"status": "SUCCESS"})),
     st.tuples(st.sampled_from(["connected", "disconnected", "unregister"])),
+    st.tuples(st.just("answer"), st.integers(0, 3)),
     st.tuples(st.just("register"), st.just("a@b.c"), st.just(PIN), st.booleans()),
 )
 
@@ -81,16 +86,25 @@ STEPS = st.one_of(
 def test_anything_in_any_order(
     registered: bool, has_key: bool, steps: list[tuple[Any, ...]]
 ) -> None:
-    session = Session(printer_key() if has_key else None, SN if registered else None, HelloFacts())
+    key = printer_key().pair() if has_key else None
+    session = Session(key, SN if registered else None, HelloFacts())
     welcomed = False
+    asked: list[Sign | CheckPair] = []  # the latest first; answered at any time, or never
     for name, *arguments in steps:
-        actions: list[Action] = getattr(session, name)(*arguments)
+        actions: list[Action]
+        if name == "answer":
+            actions = follow(session, asked[arguments[0]]) if arguments[0] < len(asked) else []
+            assert not (arguments[0] and actions), "it was asked no more"
+        else:
+            actions = getattr(session, name)(*arguments)
+        asked[:0] = [action for action in actions if isinstance(action, Sign | CheckPair)]
         if name in ("connected", "disconnected"):
             welcomed = False
         elif name == "received" and arguments[0] == "welcome":
             welcomed = True
         for action in actions:
             assert PIN not in repr(action)
+            assert "PRIVATE KEY" not in repr(action)
             match action:
                 case Send(message):
                     assert welcomed
@@ -100,6 +114,10 @@ def test_anything_in_any_order(
                     assert welcomed
                 case Ignored(text) | RegistrationFailed(text=text) | HelloFailed(text):
                     assert len(text) < 700
+                case Sign():
+                    assert session.state is SessionState.SIGNING
+                case CheckPair():
+                    assert session.state is SessionState.KEY_RECEIVED
                 case Close():
                     assert session.state is SessionState.CLOSING
         assert PIN not in repr(session)
@@ -153,13 +171,14 @@ class Conversation(RuleBasedStateMachine):
         self.connected = False
         self.to_printer: list[tuple[str, dict[str, object]]] = []
         self.to_server: list[messages.PrinterMessage] = []
+        self.of_key: list[Sign | CheckPair] = []  # asked and not answered, on any connection
         self.owed = 0  # register calls without an outcome
         self.kept: str | None = None  # the serial number that the agent would have on disk
-        self.kept_key: PrinterKey = printer_key()
+        self.kept_key: KeyPair = printer_key().pair()
 
     @initialize()
     def begin(self) -> None:
-        self.session = Session(printer_key(), None, HelloFacts())
+        self.session = Session(printer_key().pair(), None, HelloFacts())
 
     def act(self, actions: list[Action]) -> None:
         for action in actions:
@@ -167,6 +186,8 @@ class Conversation(RuleBasedStateMachine):
                 case Send(message):
                     assert self.connected
                     self.to_server.append(message)
+                case Sign() | CheckPair():
+                    self.of_key.append(action)
                 case Close():
                     self.cut()
                 case Registered(serial_number):
@@ -204,6 +225,12 @@ class Conversation(RuleBasedStateMachine):
     @rule()
     def printer_hears(self) -> None:
         self.act(self.session.received(*self.to_printer.pop(0)))
+
+    @precondition(lambda self: self.of_key)
+    @rule(last=st.booleans())
+    def key_is_used(self, last: bool) -> None:
+        """In any order, and perhaps long after the connection it was for."""
+        self.act(follow(self.session, self.of_key.pop(-1 if last else 0)))
 
     @precondition(lambda self: self.to_server)
     @rule()
@@ -263,8 +290,10 @@ class Conversation(RuleBasedStateMachine):
         for _ in range(60):
             if not self.connected:
                 self.connect()
-            while self.to_server or self.to_printer:
-                if self.to_server:
+            while self.to_server or self.to_printer or self.of_key:
+                if self.of_key:
+                    self.key_is_used(last=False)
+                elif self.to_server:
                     self.server_hears()
                 else:
                     self.printer_hears()

@@ -5,6 +5,7 @@ import pytest
 from appliance.polar import messages
 from appliance.polar.keys import PrinterKey, verify
 from appliance.polar.session import (
+    CheckPair,
     Close,
     HelloFacts,
     Ignored,
@@ -16,6 +17,7 @@ from appliance.polar.session import (
     SessionState,
 )
 from appliance.polar.texts import REGISTRATION_TEXT
+from tests.polar.signing import Signing
 
 PIN = "48151623"
 SN = "P3D99979"
@@ -77,7 +79,7 @@ def test_after_registering_the_next_connection_says_hello(fresh: Session, key: P
 def test_register_with_the_clouds_key(
     key: PrinterKey, other_key: PrinterKey, with_own_key: bool
 ) -> None:
-    session = Session(key if with_own_key else None, None, FACTS)
+    session = Signing(key.pair() if with_own_key else None, None, FACTS)
     session.connected()
     session.received("welcome", WELCOME)
     asked = session.register("someone@sample.com", PIN, use_cloud_key=with_own_key)
@@ -94,7 +96,7 @@ def test_register_with_the_clouds_key(
     assert sent.message.public_key == other_key.public_pem()
     received, registered, _ = session.received("registerResponse", {"serialNumber": SN})
     assert isinstance(received, KeyReceived)
-    assert received.key.matches(other_key.public_pem())
+    assert received.key == other_key.pair()
     assert registered == Registered(SN)
     session.disconnected()
     session.connected()
@@ -143,6 +145,50 @@ def test_a_key_pair_whose_halves_differ_is_refused(
     assert failure.reason == "BAD_KEY_PAIR"
 
 
+def asked_to_check(session: Session, key: PrinterKey) -> CheckPair:
+    session.register("someone@sample.com", PIN, use_cloud_key=True)
+    pair = {"public": key.public_pem(), "private": key.private_pem().decode()}
+    asked = only(list(session.received("keyPair", pair)))
+    assert isinstance(asked, CheckPair)
+    return asked
+
+
+@pytest.fixture
+def slow(key: PrinterKey) -> Session:
+    """Welcomed; nobody has checked anything yet."""
+    session = Session(key.pair(), None, FACTS)
+    session.connected()
+    session.received("welcome", WELCOME)
+    return session
+
+
+def test_while_the_pair_is_checked_nothing_is_registered(
+    slow: Session, other_key: PrinterKey
+) -> None:
+    asked = asked_to_check(slow, other_key)
+    assert slow.state is SessionState.KEY_RECEIVED
+    assert other_key.private_pem().decode() not in repr(asked)
+    granted = {"serialNumber": SN, "status": "SUCCESS"}
+    assert isinstance(only(list(slow.received("registerResponse", granted))), Ignored)
+    assert isinstance(only(list(slow.received("keyPair", {"status": "FAILED"}))), Ignored)
+    assert slow.checked(CheckPair(asked.private, asked.public), other_key.pair()) == []
+    assert isinstance(only(list(slow.checked(asked, other_key.pair()))), Send)
+    assert slow.checked(asked, other_key.pair()) == []
+
+
+def test_a_check_that_ends_after_its_connection_has_no_effect(
+    slow: Session, other_key: PrinterKey
+) -> None:
+    asked = asked_to_check(slow, other_key)
+    slow.disconnected()
+    assert slow.checked(asked, other_key.pair()) == []
+    slow.connected()
+    assert slow.checked(asked, None) == []
+    assert slow.received("welcome", WELCOME) == [Send(messages.MakeKeyPair())]  # the wish stands
+    assert slow.checked(asked, other_key.pair()) == []
+    assert slow.state is SessionState.KEY_REQUESTED
+
+
 @pytest.mark.parametrize(
     "reason",
     [
@@ -177,7 +223,7 @@ def test_a_reason_that_is_not_known_reaches_the_person(fresh: Session, reason: s
 
 
 def test_register_while_offline_waits_for_the_welcome(key: PrinterKey) -> None:
-    session = Session(key, None, FACTS)
+    session = Signing(key.pair(), None, FACTS)
     assert session.register("someone@sample.com", PIN) == []
     session.connected()
     sent = only(list(session.received("welcome", WELCOME)))
@@ -189,7 +235,7 @@ def test_register_while_offline_waits_for_the_welcome(key: PrinterKey) -> None:
 
 
 def test_a_wish_survives_a_cut_before_the_pin_was_sent(key: PrinterKey) -> None:
-    session = Session(key, None, FACTS)
+    session = Signing(key.pair(), None, FACTS)
     session.register("someone@sample.com", PIN, use_cloud_key=True)
     for _ in range(2):
         session.connected()
@@ -275,7 +321,7 @@ def test_register_heals_an_identity_that_the_cloud_does_not_accept(greeting: Ses
 
 
 def test_the_pin_is_in_no_repr(key: PrinterKey) -> None:
-    session = Session(key, None, FACTS)
+    session = Signing(key.pair(), None, FACTS)
     session.register("someone@sample.com", PIN)
     assert PIN not in repr(session) + repr(vars(session))
     session.connected()

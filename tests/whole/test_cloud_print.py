@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,17 @@ async def completed(whole: Whole, job_id: str) -> None:
     await whole.wait(ending, 90)
     [past] = [past for past in whole.cloud.printer.past if past.job_id == job_id]
     assert past.ending is FinalState.COMPLETED, whole.logs()[-3000:]
+
+
+def loaded(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+async def test_once_online_the_agent_has_no_library_for_keys_in_memory(whole: Whole) -> None:
+    assert whole.cloud.state.lives[whole.cloud.printer.serial_number].connected
+    assert "/cryptography/" not in loaded(whole.agent.process.pid)
+    assert "/cryptography/" in loaded(os.getpid()), "the cloud, in this process, has it"
+    assert (whole.folder / "state/key.pub").exists()
 
 
 async def test_from_queue_to_time_lapse(whole: Whole, square: Square) -> None:
