@@ -124,6 +124,52 @@ def test_anything_in_any_order(
         assert PIN not in repr(vars(session))
 
 
+CUTS = st.sampled_from(["connected", "disconnected"])
+QUICK_STEPS = st.one_of(
+    st.tuples(st.just("welcome"), st.sampled_from("ab")),
+    st.tuples(st.just("answer"), st.integers(0, 2)),
+    st.tuples(CUTS, st.none()),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(registered=st.booleans(), steps=st.lists(QUICK_STEPS, max_size=20))
+def test_only_what_is_asked_now_can_be_answered_and_only_once(
+    registered: bool, steps: list[tuple[str, Any]]
+) -> None:
+    """A signature for one who is registered, the check of the cloud's key for another."""
+    key = KeyPair("private", "public")
+    session = Session(key, SN if registered else None, HelloFacts())
+    session.connected()
+    asked: list[Sign | CheckPair] = []
+    valid: Sign | CheckPair | None = None
+    for name, argument in steps:
+        if name == "welcome":
+            actions = session.received("welcome", {"challenge": argument})
+            if not registered and session.state in (
+                SessionState.UNREGISTERED,
+                SessionState.KEY_REQUESTED,
+            ):
+                session.register("a@b.c", PIN, use_cloud_key=True)
+                pair = {"public": argument, "private": "private"}
+                actions = session.received("keyPair", pair)
+            new = [action for action in actions if isinstance(action, Sign | CheckPair)]
+            asked[:0] = new
+            valid = new[0] if new else valid
+        elif name == "answer" and argument < len(asked):
+            one = asked[argument]
+            actions = (
+                session.signed(one, one.challenge)
+                if isinstance(one, Sign)
+                else session.checked(one, key)
+            )
+            assert bool(actions) == (one is valid)
+            valid = None if one is valid else valid
+        elif name in ("connected", "disconnected"):
+            getattr(session, name)()
+            valid = None
+
+
 class Server:
     """What the Status Server does with one printer, as far as the session can tell."""
 
