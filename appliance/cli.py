@@ -256,12 +256,13 @@ def config_group() -> None:
 @click.pass_obj
 def config_show(options: Options) -> None:
     """Show every setting in force, and where it came from."""
-    lines = [
-        (key, _toml(value), origin) for key, value, origin in config.load(options.file).describe()
-    ]
+    loaded = config.load(options.file)
+    lines = [(key, _toml(value), origin) for key, value, origin in loaded.describe()]
     width, deep = (max(len(line[column]) for line in lines) for column in (0, 1))
     for key, value, origin in lines:
         click.echo(f"{key:<{width}} = {value:<{min(deep, 40)}}  # {origin}")
+    for problem in loaded.problems:
+        click.secho(f"Note: {problem}", fg="yellow", err=True)
 
 
 def _toml(value: object) -> str:

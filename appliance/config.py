@@ -1,11 +1,13 @@
-"""Settings: defaults < system file < boot-partition file < the file or flags of a command.
+"""Settings: defaults < system file < boot-partition file < the device's own file.
 
-Every file is TOML, each value is checked with the file and key in the message, and
-:func:`Config.describe` can say where each came from.
+A file named with ``--config`` stands in the place of the first two; the device's own is
+written by the wizard and lies with the state. Every file is TOML, each value is checked with
+the file and key in the message, and :func:`Config.describe` can say where each came from.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,10 +31,12 @@ from appliance.settings_panel import (
     PlateSettings,
     panel_problems,
 )
+from appliance.settings_web import SetupSettings, WebSettings, WifiSettings, web_problems
 
 SYSTEM_FILE = Path("/etc/polar-appliance/config.toml")
 BOOT_FILE = Path("/boot/firmware/polar-appliance.toml")
-SECRET_KEYS = frozenset({"cloud.pin"})
+DEVICE_FILE = "settings.toml"  # in the state folder
+SECRET_KEYS = frozenset({"cloud.pin", "wifi.password", "web.api_key", "web.password_hash"})
 
 Seconds = Annotated[float, Meta(gt=0)]
 Dimension = Annotated[int, Meta(ge=64, le=4096)]
@@ -132,6 +136,9 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     door: DoorSettings = DoorSettings()
     plate: PlateSettings = PlateSettings()
     moves: MoveSettings = MoveSettings()
+    web: WebSettings = WebSettings()
+    wifi: WifiSettings = WifiSettings()
+    setup: SetupSettings = SetupSettings()
     materials: list[Material] = msgspec.field(default_factory=lambda: list(MATERIALS))
     commands: list[CustomCommand] = []
 
@@ -152,6 +159,11 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Path(self.paths.state).expanduser()
 
     @property
+    def device_file(self) -> Path:
+        """The device's own settings, which the wizard writes."""
+        return self.state_folder / DEVICE_FILE
+
+    @property
     def run_folder(self) -> Path:
         """Fleeting files: sockets."""
         return Path(self.paths.run).expanduser()
@@ -168,10 +180,14 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The settings in force, and the origin of each by dotted key."""
+    """The settings in force, and the origin of each by dotted key.
+
+    ``problems`` are sentences about files that were left out, each with its path and key.
+    """
 
     settings: Settings
     origins: dict[str, str]
+    problems: tuple[str, ...] = ()
 
     def describe(self) -> Iterator[tuple[str, object, str]]:
         """(dotted key, value, origin) of every setting; secrets are never shown."""
@@ -180,21 +196,94 @@ class Config(msgspec.Struct, frozen=True):
             yield key, shown, self.origins.get(key, "default")
 
 
-def load(explicit: Path | None = None, defaults: Sequence[Path] | None = None) -> Config:
-    """The settings from ``explicit`` alone, or else from the system and boot files.
+def load(
+    explicit: Path | None = None,
+    defaults: Sequence[Path] | None = None,
+    *,
+    forgiving: bool = False,
+) -> Config:
+    """The settings from ``explicit``, or else from the system and boot files; above them
+    those of the device's own file.
+
+    ``forgiving`` leaves a wrong boot file and a wrong file of the device out and tells so in
+    ``problems``: neither may keep the device from starting. Otherwise, and for the other
+    files, raises ConfigError naming the file, the key and what was expected.
+    """
+    layers = _Layers(forgiving)
+    if explicit is not None:
+        layers.add(explicit)
+    else:
+        candidates = (SYSTEM_FILE, BOOT_FILE) if defaults is None else defaults
+        for index, path in enumerate(candidates):
+            layers.add_if_there(path, spare=index > 0)
+    layers.add_device_file()
+    return Config(layers.settings, layers.origins, tuple(layers.problems))
+
+
+def read_file(path: Path, *, device: bool = False) -> dict[str, Any]:
+    """What stands in one file (``device``: in the device's own), each value of its type.
 
     Raises ConfigError naming the file, the key and what was expected.
     """
-    candidates = (SYSTEM_FILE, BOOT_FILE) if defaults is None else defaults
-    files = [explicit] if explicit else [path for path in candidates if _is_there(path)]
-    merged: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for path in files:
-        layer = _read(path)
-        _checked(layer, str(path))
-        _merge(merged, layer)
-        origins.update((key, str(path)) for key, _ in _flatten(layer))
-    return Config(_checked(merged, " and ".join(map(str, files))), origins)
+    layer = _read(path)
+    _typed(layer, str(path))
+    if device and "paths" in layer:
+        raise ConfigError(f"{path}: paths: This file cannot say where it lies itself.")
+    return layer
+
+
+def check(layer: Mapping[str, Any], origin: str, lower: Settings | None = None) -> Settings:
+    """The settings that ``layer`` makes of ``lower`` (of the defaults).
+
+    Raises ConfigError with ``origin``, the key and what was expected.
+    """
+    _typed(layer, origin)
+    merged: dict[str, Any] = msgspec.to_builtins(lower) if lower is not None else {}
+    merge(merged, layer)
+    return _checked(merged, origin)
+
+
+class _Layers:
+    """Settings that grow file by file; what a file brings is taken as a whole or not at all."""
+
+    def __init__(self, forgiving: bool) -> None:
+        self.settings = Settings()
+        self.origins: dict[str, str] = {}
+        self.problems: list[str] = []
+        self._forgiving = forgiving
+        self._tree: dict[str, Any] = {}
+
+    def add(self, path: Path, *, device: bool = False) -> None:
+        """Lay the file over what there is."""
+        layer = read_file(path, device=device)
+        tree = copy.deepcopy(self._tree)
+        merge(tree, layer)
+        self.settings = _checked(tree, str(path))
+        self._tree = tree
+        self.origins.update((key, str(path)) for key, _ in _flatten(layer))
+
+    def add_if_there(self, path: Path, *, spare: bool, device: bool = False) -> None:
+        """The same for a file that need not be there; a wrong one may be left out if ``spare``."""
+        if not _is_there(path):
+            return
+        try:
+            self.add(path, device=device)
+        except ConfigError as error:
+            if not (spare and self._forgiving):
+                raise
+            self.problems.append(error.long)
+
+    def add_device_file(self) -> None:
+        """The device's own file; who may not read it does without, and is told so."""
+        path = self.settings.device_file
+        try:
+            path.open("rb").close()
+        except PermissionError:
+            self.problems.append(f"{path}: belongs to the appliance's user, and is left out here.")
+            return
+        except OSError:
+            pass  # it is not there, or reading it tells why
+        self.add_if_there(path, spare=True, device=True)
 
 
 def _is_there(path: Path) -> bool:
@@ -219,17 +308,21 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(layer: Mapping[str, Any], origin: str) -> Settings:
+    settings = _typed(layer, origin)
+    for key, problem in _problems(settings):
+        raise ConfigError(f"{origin}: {key}: {problem}")
+    return settings
+
+
+def _typed(layer: Mapping[str, Any], origin: str) -> Settings:
     try:
-        settings = msgspec.convert(layer, Settings)
+        return msgspec.convert(layer, Settings)
     except msgspec.ValidationError as error:
         # Imported when something is wrong: the daemons run without it.
         from appliance.settings_words import explain  # noqa: PLC0415
 
         problem = explain(str(error), layer, Settings, SECRET_KEYS)
         raise ConfigError(f"{origin}: {problem}") from None
-    for key, problem in _problems(settings):
-        raise ConfigError(f"{origin}: {key}: {problem}")
-    return settings
 
 
 def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -248,6 +341,7 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
         if not getattr(settings.paths, name).strip():
             yield f"paths.{name}", "Expected the path of a folder."
     yield from panel_problems(settings.panel, settings.buttons, settings.door)
+    yield from web_problems(settings.web, settings.wifi)
     pin = settings.cloud.pin
     if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
         yield "cloud.pin", 'Expected 4 to 16 decimal digits in quotes, such as "1234".'
@@ -282,10 +376,11 @@ def _is_port(text: str) -> bool:
     return bool(text.strip()) and text.isprintable()
 
 
-def _merge(base: dict[str, Any], layer: Mapping[str, Any]) -> None:
+def merge(base: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    """Lay ``layer`` over ``base``, key by key; lists are replaced as a whole."""
     for key, value in layer.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
+            merge(base[key], value)
         else:
             base[key] = dict(value) if isinstance(value, dict) else value
 

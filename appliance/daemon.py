@@ -54,7 +54,10 @@ def start(daemon: Asked) -> None:
     from appliance.host.systemd import set_up_logging  # noqa: PLC0415
 
     set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO)
-    asyncio.run(run(config.load(daemon.file).settings))
+    loaded = config.load(daemon.file, forgiving=True)
+    for problem in loaded.problems:
+        logging.getLogger(__name__).error("left out: %s", problem)
+    asyncio.run(run(loaded.settings))
 
 
 def main(daemon: Asked) -> None:

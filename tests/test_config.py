@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from appliance import config
 from appliance.config import CameraSource, Settings, load
 from appliance.errors import ConfigError
+from appliance.settings_web import WifiSettings
 
 CONTRACT = """
 [cloud]
@@ -94,6 +95,122 @@ def test_the_files_of_the_device_are_looked_for(
     monkeypatch.setattr(config, "SYSTEM_FILE", write(tmp_path, '[cloud]\nmfg = "s"', "s"))
     monkeypatch.setattr(config, "BOOT_FILE", tmp_path / "none")
     assert load().settings.cloud.mfg == "s"
+
+
+# The device's own file
+
+
+def device_files(folder: Path, own: str, first: str = "") -> Path:
+    """A file for ``--config`` whose state folder holds settings of the device's own."""
+    (folder / "state").mkdir()
+    write(folder / "state", own, "settings.toml")
+    return write(folder, f'[paths]\nstate = "{folder / "state"}"\n{first}')
+
+
+def test_the_devices_own_file_is_the_uppermost(tmp_path: Path) -> None:
+    own = "[camera]\ntransform = 3"
+    explicit = device_files(tmp_path, own, "[camera]\ntransform = 1\nwidth = 640")
+    for loaded in (load(explicit), load(None, [explicit])):
+        assert (loaded.settings.camera.transform, loaded.settings.camera.width) == (3, 640)
+        origins = {key: origin for key, _, origin in loaded.describe()}
+        assert origins["camera.transform"] == str(loaded.settings.device_file)
+        assert origins["camera.width"] == str(explicit)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("[camera]\ntransform = 9", "camera.transform: Expected"),
+        ("[camera", "is not valid TOML"),
+        ('[paths]\nstate = "/elsewhere"', "paths: This file cannot say"),
+        ("[door]\nlock_pin = 5", "door.lock_pin: The lock's switch needs"),
+    ],
+)
+def test_a_wrong_file_of_the_device_is_left_out_by_the_daemons(
+    tmp_path: Path, own: str, words: str
+) -> None:
+    explicit = device_files(tmp_path, own, "[camera]\nwidth = 640")
+    file = tmp_path / "state" / "settings.toml"
+    with pytest.raises(ConfigError) as caught:
+        load(explicit)
+    assert str(caught.value).startswith(f"{file}: {words}")
+    loaded = load(explicit, forgiving=True)
+    assert loaded.problems == (str(caught.value),)
+    assert loaded.settings.camera.width == 640
+    assert str(file) not in loaded.origins.values()
+
+
+def test_who_may_not_read_it_does_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explicit = device_files(tmp_path, "[camera]\ntransform = 3")
+    usual = Path.open
+
+    def closed(path: Path, *more: Any, **named: Any) -> Any:
+        if path.name == "settings.toml":
+            raise PermissionError(13, "Permission denied")
+        return usual(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", closed)
+    loaded = load(explicit)
+    assert loaded.settings.camera.transform == 0
+    assert "left out" in loaded.problems[0]
+
+
+def test_a_wrong_boot_file_is_left_out_by_the_daemons(tmp_path: Path) -> None:
+    system = write(tmp_path, "[camera]\nwidth = 640\n[door]\npin = 5", "system")
+    boot = write(tmp_path, '[cloud]\nmfg = "test"\nurl = "nowhere"', "boot")
+    with pytest.raises(ConfigError) as caught:
+        load(None, [system, boot])
+    loaded = load(None, [system, boot], forgiving=True)
+    assert loaded.problems == (str(caught.value),)
+    assert str(caught.value).startswith(f"{boot}: cloud.url: ")
+    assert (loaded.settings.camera.width, loaded.settings.cloud.mfg) == (640, "op")
+    right = load(None, [system, write(tmp_path, "[door]\nlock_pin = 6", "boot")], forgiving=True)
+    assert right.problems == ()
+    assert right.settings.door.lock_pin == 6
+
+
+def test_the_other_files_are_not_forgiven(tmp_path: Path) -> None:
+    wrong = write(tmp_path, "[camera]\nwidth = 1", "wrong")
+    for explicit, defaults in ((wrong, None), (None, [wrong])):
+        with pytest.raises(ConfigError):
+            load(explicit, defaults, forgiving=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('ssid = "x"', "wifi.country: Expected two letters"),
+        ('ssid = "x"\ncountry = "Germany"', "wifi.country: Expected two capital letters"),
+        ('ssid = "x"\ncountry = "de"', "wifi.country: Expected two capital letters"),
+        ('password = "12345678"', "wifi.ssid: Expected the name"),
+        (f'ssid = "{"é" * 17}"\ncountry = "DE"', "wifi.ssid: Expected a name of at most 32"),
+        ('ssid = "x"\ncountry = "DE"\npassword = "hunter2"', "wifi.password: Expected 8 to 63"),
+        ("password = 12345678", "wifi.password: Expected text in quotes."),
+    ],
+)
+def test_a_wrong_wifi_is_named_and_its_password_is_not(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    said = problem(tmp_path, f"[wifi]\n{text}")
+    assert said.startswith(expected)
+    assert "hunter2" not in said
+    assert "12345678" not in said
+
+
+def test_web_and_setup_have_their_settings(tmp_path: Path) -> None:
+    loaded = load(None, []).settings
+    assert (loaded.web.port, loaded.web.enabled, loaded.web.max_upload) == (80, True, 500_000_000)
+    assert (loaded.setup.hotspot, loaded.setup.hotspot_after) == ("wpa2", 600.0)
+    assert not loaded.setup.simulated_network
+    assert problem(tmp_path, '[setup]\nhotspot = "wep"').startswith("setup.hotspot: Expected one")
+    assert problem(tmp_path, '[web]\napi_key = "a b"').startswith("web.api_key: Expected letters")
+    wifi = WifiSettings(ssid="home", password="secret77")
+    assert "secret77" not in repr(wifi)
+
+
+def test_every_secret_is_one_of_the_settings() -> None:
+    keys = {key for key, _, _ in load(None, []).describe()}
+    assert keys >= config.SECRET_KEYS
 
 
 def test_secrets_are_never_described(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_what_a_daemon_does_not_load(name: str, foreign: str) -> None:
     code = f"""
 import sys
 from appliance import config, daemon
-config.load = lambda file: asyncio_is_not_started()
+config.load = lambda file, forgiving: asyncio_is_not_started()
 try:
     daemon.start(daemon.Asked({name!r}))
 except NameError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from appliance.host.network_api import NetworkState
 from appliance.polar.codes import StatusInputs, waiting_for_door
 from appliance.polar.job import CloudJob
 from appliance.printer.api import Problem, Snapshot
@@ -31,6 +32,7 @@ class AgentState:
         self.updating = False
         self.problem: Problem | None = None  # in front on the panel until it is dismissed
         self.panel_health: dict[str, Problem | None] = {}  # by the part of the panel's hardware
+        self.network = NetworkState()  # as network_watch.py last saw it
 
     def inputs(self) -> StatusInputs:
         """All that the status depends on, at this moment."""
@@ -107,6 +109,11 @@ class AgentState:
         """What is wrong with the panel's hardware; each problem once."""
         found = (problem for _, problem in sorted(self.panel_health.items()) if problem)
         return tuple(dict.fromkeys(found))
+
+    def see_network(self, network: NetworkState) -> None:
+        """The network is so."""
+        self.network = network
+        self.revision.bump()
 
     def see_problem(self, problem: Problem | None) -> None:
         """Something that a person at the panel must read; None = it was dismissed."""

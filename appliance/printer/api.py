@@ -17,6 +17,7 @@ POST     /job/forget      :class:`ForgetJob`          :class:`Snapshot`
 POST     /temperature     :class:`SetTemperature`     :class:`Snapshot`
 POST     /gcode           :class:`RunGcode`           :class:`GcodeAnswer`
 POST     /connect         --                          :class:`Snapshot`
+POST     /restart         --                          :class:`Snapshot`; see Engine.retire
 =======  ===============  ==========================  =======================================
 
 A refusal is HTTP 409, bad input 400, a printer that cannot do it now 503; the body of each

@@ -107,6 +107,10 @@ class PrinterClient:
         """Look for the printer now; resets one that has halted."""
         return await self._ask("POST", "/connect", None, api.Snapshot)
 
+    async def restart(self) -> api.Snapshot:
+        """Let the daemon read its settings anew, as soon as no print is there."""
+        return await self._ask("POST", "/restart", None, api.Snapshot)
+
     async def _ask(
         self,
         method: str,

@@ -90,6 +90,8 @@ class Engine:
         self._alarm: asyncio.TimerHandle | None = None
         self._cooling = False  # after a print that left the printer hot: on this connection
         self._stopping = False  # the daemon is on its way out
+        self._starting = 0  # requests for a print whose file is being looked at
+        self._retiring = False  # it ends as soon as nothing is lost by that
 
     async def run(self) -> None:
         """Find the printer, talk to it until it is lost, for ever."""
@@ -109,6 +111,24 @@ class Engine:
                 connection.link.close()
                 self._connection = self._marlin = None
             await self._pause()
+
+    def retire(self) -> None:
+        """End by itself once no print is there: whoever keeps the daemon running starts it
+        again, and it reads its settings anew. See :meth:`retired`.
+        """
+        self._retiring = True
+        self.revision.bump()
+
+    async def retired(self) -> None:
+        """Return when the daemon shall end; from then on no print is accepted."""
+        while not self._may_go():
+            await self.revision.wait_beyond(self.revision.number)
+        self._stopping = True
+
+    def _may_go(self) -> bool:
+        """Asked to, and neither a print nor the news of one would be lost."""
+        busy = self._starting or self._printing.busy or self._console.busy
+        return self._retiring and not busy and not self._printing.unseen
 
     async def stop(self) -> None:
         """End the running print and leave the printer safe, within a few seconds."""
@@ -172,9 +192,13 @@ class Engine:
         """Begin a print. Raises JobRefused, PrinterError, and what is wrong with the file."""
         if self._printing.is_known(request.key):
             return
-        await self._printing.prepare(request)
-        marlin = self._ready()
-        self._printing.begin(request.key, marlin, time.monotonic())
+        self._starting += 1
+        try:
+            await self._printing.prepare(request)
+            marlin = self._ready()
+            self._printing.begin(request.key, marlin, time.monotonic())
+        finally:
+            self._starting -= 1
         self._flow()
 
     def pause(self, kind: api.PauseKind) -> None:

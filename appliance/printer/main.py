@@ -53,7 +53,7 @@ async def _run_engine(
     try:
         notify.ready("The printer service is running.")
         async with asyncio.TaskGroup() as group:
-            parts = (engine.run(), notify.watchdog(), keep_small())
+            parts = (engine.run(), notify.watchdog(), keep_small(), _retire(engine, stop))
             tasks = [group.create_task(part) for part in parts]
             await stop.wait()
             notify.stopping()
@@ -62,3 +62,10 @@ async def _run_engine(
                 task.cancel()
     finally:
         await runner.cleanup()
+
+
+async def _retire(engine: Engine, stop: asyncio.Event) -> None:
+    """End the daemon when it was asked to begin anew; systemd, or ``up``, starts it again."""
+    await engine.retired()
+    log.info("ending, to read the settings anew")
+    stop.set()

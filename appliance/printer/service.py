@@ -36,6 +36,7 @@ class PrinterService:
                 web.post("/temperature", self._temperature),
                 web.post("/gcode", self._gcode),
                 web.post("/connect", self._connect),
+                web.post("/restart", self._restart),
             ]
         )
         app.on_shutdown.append(self._close_streams)
@@ -103,4 +104,8 @@ class PrinterService:
 
     async def _connect(self, _request: web.Request) -> web.Response:
         self._engine.connect()
+        return reply(self._engine.snapshot())
+
+    async def _restart(self, _request: web.Request) -> web.Response:
+        self._engine.retire()
         return reply(self._engine.snapshot())

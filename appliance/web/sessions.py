@@ -1,0 +1,127 @@
+"""Who was let in, and the keys of slicers and feed: kept on disk, sessions as hashes only."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+LIFETIME = 30 * 24 * 3600.0  # seconds unused
+TOUCH = 24 * 3600.0  # use is written down once a day: the card's life counts
+MOST = 32  # sessions; the longest unused gives way
+
+_TOKEN = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class KeptSession(msgspec.Struct, frozen=True):
+    """One browser that was let in."""
+
+    digest: str  # SHA-256 of its cookie
+    used: float  # Unix seconds
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on the disk, mode 0600."""
+
+    sessions: tuple[KeptSession, ...] = ()
+    api_key: str = ""  # 32 hex digits, in plain: a person types it into a slicer
+    feed_key: str = ""  # part of the camera's address that the cloud is told
+
+
+class Store(Protocol):
+    """Where it is kept (store.Record)."""
+
+    def load(self) -> Kept | None:
+        """What was kept."""
+
+    def save(self, value: Kept) -> None:
+        """Keep this."""
+
+
+def is_token(cookie: str) -> bool:
+    """Whether ``cookie`` could be one of ours: 256 bits as hex digits."""
+    return bool(_TOKEN.match(cookie))
+
+
+def digest(token: str) -> str:
+    """What is kept of a cookie."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def csrf_of(token: str) -> str:
+    """The CSRF token that belongs to a browser's cookie."""
+    return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+class Sessions:
+    """The sessions by the digest of their cookie. ``today`` gives Unix seconds."""
+
+    def __init__(
+        self, store: Store, today: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
+        self._store = store
+        self._today = today
+        self._random = random
+        kept = store.load() or Kept()
+        self._used = {session.digest: session.used for session in kept.sessions[-MOST:]}
+        self.api_key = kept.api_key or random(16).hex()
+        self.feed_key = kept.feed_key or random(16).hex()
+        if not (kept.api_key and kept.feed_key):
+            self._save()
+
+    def __len__(self) -> int:
+        return sum(self._alive(used) for used in self._used.values())
+
+    def begin(self) -> str:
+        """Let a browser in; returns its cookie, which is not kept anywhere here."""
+        token = self._random(32).hex()
+        self._used = {name: used for name, used in self._used.items() if self._alive(used)}
+        while len(self._used) >= MOST:
+            del self._used[min(self._used, key=lambda name: self._used[name])]
+        self._used[digest(token)] = self._today()
+        self._save()
+        return token
+
+    def holds(self, token: str) -> bool:
+        """Whether the cookie belongs to a session; this counts as its use."""
+        name = digest(token)
+        used = self._used.get(name)
+        if used is None:
+            return False
+        if not self._alive(used):
+            self.end(token)
+            return False
+        today = self._today()
+        if not 0 <= today - used < TOUCH:
+            self._used[name] = today
+            self._save()
+        return True
+
+    def end(self, token: str) -> None:
+        """Sign out."""
+        if self._used.pop(digest(token), None) is not None:
+            self._save()
+
+    def end_all(self) -> None:
+        """Sign every browser out."""
+        self._used.clear()
+        self._save()
+
+    def renew_api_key(self) -> str:
+        """Another key for slicers; the old one is worth nothing from now on."""
+        self.api_key = self._random(16).hex()
+        self._save()
+        return self.api_key
+
+    def _alive(self, used: float) -> bool:
+        # Negative after the clock was set back: no reason to sign somebody out.
+        return self._today() - used < LIFETIME
+
+    def _save(self) -> None:
+        sessions = tuple(KeptSession(name, used) for name, used in self._used.items())
+        kept = Kept(sessions=sessions, api_key=self.api_key, feed_key=self.feed_key)
+        self._store.save(kept)
