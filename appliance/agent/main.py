@@ -233,7 +233,8 @@ def _panel_of(
 
 
 def _seen(front: Front, stroke: KeyStroke) -> None:
-    """The wizard's own step wants each button pressed once."""
+    """The wizard's own step wants each button pressed once; and somebody is at the setup."""
+    front.desk.touch()
     if stroke.stroke is Stroke.PRESS:
         front.desk.see_key(stroke.key)
 
