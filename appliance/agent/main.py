@@ -26,7 +26,7 @@ from appliance.agent.membership import Membership
 from appliance.agent.moves import Moves
 from appliance.agent.panel import Panel
 from appliance.agent.panel_deeds import PanelDeeds
-from appliance.agent.panel_view import PanelView
+from appliance.agent.panel_view import PanelView, Wizard
 from appliance.agent.photographer import Photographer
 from appliance.agent.pictures import Pictures
 from appliance.agent.plate import Plate
@@ -52,10 +52,10 @@ from appliance.host.memory import keep_small
 from appliance.host.network import device_name, local_ip, mac_address
 from appliance.host.power import SystemPower
 from appliance.host.systemd import STOPPING, notifier
-from appliance.panel.keys import Stroke
+from appliance.panel.keys import KeyStroke, Stroke
 from appliance.panel.process import PanelProcess
 from appliance.panel.state import PanelState
-from appliance.panel.wire import Hardware, Stroked, Up
+from appliance.panel.wire import Hardware
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer.client import PrinterClient
 from appliance.store import Lock
@@ -206,35 +206,46 @@ def _panel_of(
     """The front panel's course, and the process that owns its hardware."""
     settings, membership, client = inside.settings, inside.membership, inside.client
     view = PanelView(
-        _fixed(settings),
+        _fixed(settings, inside.state.page_port),
         inside.state,
         client,
         lambda: membership.identity,
         doers.queue,
         inside.photographer,
+        wizard=Wizard(front.desk.view, lambda: front.access.code),
     )
-    deeds = PanelDeeds(doers, plate, inside.power, lambda: membership.unregister(client))
+    deeds = PanelDeeds(
+        doers,
+        plate,
+        inside.power,
+        lambda: membership.unregister(client),
+        setup=front.desk,
+        access=front.access,
+    )
     panel = Panel(inside.state, view, deeds.do, doers.door.see)
+    panel.listen(lambda stroke: _seen(front, stroke))
     stack.push_async_callback(panel.close)
     hardware = Hardware(settings.panel, settings.buttons, settings.door)
-
-    def hear(message: Up) -> None:
-        if isinstance(message, Stroked) and message.stroke.stroke is Stroke.PRESS:
-            front.desk.see_key(message.stroke.key)
-        panel.hear(message)
-
-    process = PanelProcess(hardware, hear)
+    process = PanelProcess(hardware, panel.hear)
     stack.push_async_callback(process.close)
     panel.show_on(process.show)
     return [panel.run(), panel.watch(), process.run()]
 
 
-def _fixed(settings: Settings) -> PanelState:
+def _seen(front: Front, stroke: KeyStroke) -> None:
+    """The wizard's own step wants each button pressed once; and somebody is at the setup."""
+    front.desk.touch()
+    if stroke.stroke is Stroke.PRESS:
+        front.desk.see_key(stroke.key)
+
+
+def _fixed(settings: Settings, port: int) -> PanelState:
     """What the panel shows and what does not change while the agent runs."""
     return PanelState(
         now=0.0,
         name=device_name(),
         version=__version__,
+        port=port,
         graphic=settings.panel.display.pixels is not None,
         menu_timeout=settings.panel.menu_timeout,
         materials=tuple(settings.materials),

@@ -25,8 +25,10 @@ from appliance.panel.actions import (
     Jog,
     LoadQueue,
     PrintQueued,
+    SetupMode,
     Watch,
 )
+from appliance.panel.face import Front
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Line, Screen, Tone
 from appliance.panel.screens import front
@@ -41,6 +43,9 @@ REDRAW = 1.0  # seconds; elapsed times and "next try in" count on without any ne
 REST = 0.3  # seconds between two screens that no key asked for; each costs a small Pi some ms
 PICTURE_PAUSE = 2.0  # seconds between two pictures of the camera page
 SETTLED = 0.5  # seconds for which what changed by itself takes no key: it was not seen yet
+READ = 1.5  # seconds for the question that lets a browser in: fast fingers meant another page
+POWER_ON = 20.0  # seconds after the worker's first word in which held OK means setup mode
+BOOTED = 180.0  # seconds of the host's uptime; later the agent was only started again
 LAST_WORD = 90.0  # seconds for which the device may still be there after it was switched off
 MANY = (Jog, Extrude, LoadQueue)  # what a held or hurried key asks for again and again
 MOST = 4  # of those under way at a time
@@ -65,7 +70,7 @@ class Panel:
     """Runs the front panel: ``do`` carries an action out, ``door`` is told what the switch says.
 
     A mistake in a screen is logged and shown, and never more than that: the panel must not
-    take the agent with it.
+    take the agent with it. ``uptime`` is that of the host in seconds.
     """
 
     def __init__(
@@ -74,12 +79,18 @@ class Panel:
         view: View,
         do: Do,
         door: Callable[[int | None], None],
+        *,
+        uptime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     ) -> None:
         self._state = state
         self._view = view
         self._do = do
         self._door = door
+        self._uptime = uptime
         self._display: Callable[[Screen], None] = _nobody_looks
+        self._listeners: list[Callable[[KeyStroke], None]] = []
+        self._worker_at: float | None = None  # its first word
+        self._touched = False  # a key was heard
         self._menu = menu.Menu()
         self._shown: Screen | None = None
         self._last_word: Screen | None = None
@@ -96,11 +107,17 @@ class Panel:
         """Screens go to ``display`` from now on; it must not block."""
         self._display = display
 
+    def listen(self, heard: Callable[[KeyStroke], None]) -> None:
+        """``heard`` is told every key stroke, whatever it does; it must not block."""
+        self._listeners.append(heard)
+
     def hear(self, message: Up) -> None:
         """The panel worker says this."""
+        if self._worker_at is None:
+            self._worker_at = time.monotonic()
         match message:
             case Stroked(stroke):
-                self._safely(lambda: self._press(stroke))
+                self._safely(lambda: self._heard(stroke))
             case DoorSeen(door):
                 self._door(door)
             case Health(part, problem):
@@ -150,6 +167,23 @@ class Panel:
             self._menu = menu.Menu()
             self._send(_BROKEN)
 
+    def _heard(self, stroke: KeyStroke) -> None:
+        """Setup mode for OK that is held since power came, else what the page says."""
+        asks_for_setup = self._held_at_power_on(stroke)
+        self._touched = True
+        if asks_for_setup:
+            self._begin(SetupMode())
+            return
+        for heard in self._listeners:
+            heard(stroke)
+        self._press(stroke)
+
+    def _held_at_power_on(self, stroke: KeyStroke) -> bool:
+        """A hold without the press before it: the key was down when the worker began."""
+        if self._touched or stroke != KeyStroke(Key.OK, Stroke.HOLD) or self._worker_at is None:
+            return False
+        return time.monotonic() - self._worker_at < POWER_ON and self._uptime() < BOOTED
+
     def _press(self, stroke: KeyStroke) -> None:
         """Decide and draw at once: a person waits."""
         self._key_at = time.monotonic()
@@ -168,7 +202,8 @@ class Panel:
         scene = self._scene_now(state)
         if scene != self._scene:
             self._scene, self._scene_at = scene, time.monotonic()
-        return time.monotonic() - self._scene_at >= SETTLED
+        asks = front(state) is Front.CODE
+        return time.monotonic() - self._scene_at >= (READ if asks else SETTLED)
 
     def _scene_now(self, state: PanelState) -> object:
         """What the keys mean; as long as this is the same, they do the same."""

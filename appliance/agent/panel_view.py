@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,7 @@ from appliance.errors import CameraError
 from appliance.host.network import local_ip, network_name
 from appliance.panel.state import Cloud, PanelState, QueuePage
 from appliance.polar.status import status_code
+from appliance.setup.api import SetupView
 
 NETWORK_AGE = 5.0  # seconds after which address and network are looked up again
 START_TIME = 30.0  # seconds that the printer daemon may take on a small board
@@ -45,11 +47,23 @@ class Pages(Protocol):
         """What was last loaded."""
 
 
+@dataclass(frozen=True)
+class Wizard:
+    """What is asked at each look, and must not block; as given here there is no wizard.
+
+    ``setup``: the setup as it is (SetupDesk.view). ``code``: of the browser that waits to be
+    let in (Access.code), or ''.
+    """
+
+    setup: Callable[[], SetupView | None] = lambda: None
+    code: Callable[[], str] = str
+
+
 class PanelView:
     """The panel's state at any moment.
 
     ``fixed`` holds what does not change while the agent runs (name, version, materials,
-    limits, whether the display shows pictures).
+    limits, whether the display shows pictures, the port of the local page).
     """
 
     def __init__(
@@ -60,6 +74,8 @@ class PanelView:
         identity: Callable[[], Identity],
         queue: Pages,
         photographer: Photographer,
+        *,
+        wizard: Wizard | None = None,
     ) -> None:
         self._fixed = fixed
         self._state = state
@@ -67,6 +83,7 @@ class PanelView:
         self._identity = identity
         self._queue = queue
         self._photographer = photographer
+        self._wizard = wizard or Wizard()
         self._began = time.monotonic()
         self._met_printer = False
         self._looked_at = -NETWORK_AGE
@@ -99,6 +116,8 @@ class PanelView:
             picture=self._picture,
             picture_problem=self._picture_problem,
             hardware=next(iter(state.panel_problems), None),
+            setup=self._open_setup(),
+            code=self._wizard.code(),
         )
 
     async def take_picture(self) -> None:
@@ -113,6 +132,10 @@ class PanelView:
     def forget_picture(self) -> None:
         """The camera page was closed: when it is opened again, this picture would be old."""
         self._picture, self._picture_problem = b"", ""
+
+    def _open_setup(self) -> SetupView | None:
+        setup = self._wizard.setup()
+        return setup if setup is not None and setup.active else None
 
     def _starting(self) -> bool:
         """The printer daemon has not been heard of since the start, and may still come."""

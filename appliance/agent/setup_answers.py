@@ -87,6 +87,7 @@ class Devices:
     makes: Callable[[], tuple[str, ...]]
     has_camera: Callable[[], bool]
     ports: Callable[[], tuple[str, ...]]
+    has_header: bool = False  # pins to which a panel can be connected
     answer_time: float = ANSWER_TIME
 
 

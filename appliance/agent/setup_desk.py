@@ -160,12 +160,13 @@ class Desk:
         self.touch()
         self._join_cut = False
         self._see(steps.gone(self._record, step, self._facts()))
-        if self._record.step is Step.NETWORK and not self._devices.watch.networks:
-            await self.scan()
 
     async def scan(self) -> None:
         """Look for Wi-Fis again; seen in the view."""
         self.touch()
+        self._scan_soon()
+
+    def _scan_soon(self) -> None:
         if not self._join.running:
             self._scan.begin(self._look_for_networks, "Looking for Wi-Fis …")
 
@@ -384,6 +385,7 @@ class Desk:
             network=network,
             has_camera=self._devices.has_camera(),
             has_panel=own.has_panel,
+            has_header=self._devices.has_header,
             registered=self._devices.account.serial_number is not None,
             hotspot=network.link is Link.HOTSPOT,
         )
@@ -415,8 +417,11 @@ class Desk:
     def _keep(self, record: SetupRecord) -> None:
         if record != self._record:
             self._store.save(record)
+            entered = record.step is Step.NETWORK is not self._record.step
             self._record = record
             self._state.revision.bump()
+            if entered and not self._devices.watch.networks:
+                self._scan_soon()
 
     def _loaded(self) -> SetupRecord:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import shutil
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient
 from appliance.config import BOOT_FILE, Settings
 from appliance.errors import ApplianceError
+from appliance.host.board import has_header
 from appliance.host.network import device_name, local_ip
 from appliance.host.network_api import Clock, Link, Network
 from appliance.host.power import Power
@@ -45,7 +45,7 @@ from appliance.web.access import Access, Surroundings
 from appliance.web.captive import HOTSPOT_ADDRESS
 from appliance.web.live import Live, cam_url
 from appliance.web.local import LocalPage
-from appliance.web.logs import Logs, Ring
+from appliance.web.logs import Logs, Ring, has_journal
 from appliance.web.octoprint import OctoPrint
 from appliance.web.pages_parts import Values
 from appliance.web.server import Ends, WebServer, ends_of
@@ -116,9 +116,11 @@ class Front:
             self._surroundings,
             panel=_shows_codes(settings),
             password=settings.web.password_hash,
+            api_key=settings.web.api_key,
             show_code=state.see_code,
         )
         self.server: WebServer | None = None
+        self._live: Live | None = None
         inside.client.introduce_as(self._facts)
 
     def restart_soon(self) -> None:
@@ -132,7 +134,7 @@ class Front:
         limit = inside.settings.web.max_upload
         uploads = Uploads(inside.settings.state_folder / "uploads", limit)
         uploads.sweep()
-        live = Live(inside.photographer.picture)
+        live = self._live = Live(inside.photographer.picture)
         local = LocalPage(
             deeds, uploads, live, self._logs(), self.access, limit, lambda: self.desk.active
         )
@@ -168,6 +170,8 @@ class Front:
 
     async def close(self) -> None:
         """Stop serving, break off what is under way."""
+        if self._live is not None:
+            self._live.close()  # else the server would wait for those who watch
         if self.server is not None:
             await self.server.close()
         await self.desk.close()
@@ -188,6 +192,7 @@ class Front:
             makes=lambda: self._makes.names,
             has_camera=lambda: inside.camera.available,
             ports=_ports,
+            has_header=has_header(),
         )
 
     def _surroundings(self) -> Surroundings:
@@ -221,15 +226,22 @@ class Front:
 
     def _logs(self) -> Logs:
         """Of the journal; from memory where there is none."""
-        if shutil.which("journalctl"):
+        if has_journal():
             return Logs(self._secrets, None)
         ring = Ring()
         logging.getLogger().addHandler(ring)
         return Logs(self._secrets, ring)
 
     def _secrets(self) -> list[str]:
-        keys = [self.access.api_key, self.access.feed_key, self.watch.hotspot.password]
-        return [key for key in keys if key]
+        settings = self._inside.settings
+        secrets = (
+            self.access.api_key,
+            self.access.feed_key,
+            self.watch.hotspot.password,
+            settings.cloud.pin,
+            settings.wifi.password,
+        )
+        return [secret for secret in secrets if secret]
 
     # What goes on beside.
 

@@ -96,8 +96,50 @@ class ShutDown(_Action, frozen=True):
     """Switch the device off; asked for and confirmed."""
 
 
+class ConfirmCode(_Action, frozen=True):
+    """Let the browser in that shows this code."""
+
+    code: str
+
+
+class RefuseCode(_Action, frozen=True):
+    """Do not let it in."""
+
+    code: str
+
+
+class ScanWifi(_Action, frozen=True):
+    """Look for Wi-Fis."""
+
+
+class JoinWifi(_Action, frozen=True):
+    """Join a Wi-Fi; an empty password belongs to an open one. ``country`` is two letters."""
+
+    ssid: bytes
+    password: str
+    country: str
+    hidden: bool = False
+
+    def __repr__(self) -> str:
+        return f"JoinWifi({self.ssid!r}, …)"
+
+
+class RegisterAccount(_Action, frozen=True):
+    """Register with the Polar Cloud."""
+
+    email: str
+    pin: str
+
+    def __repr__(self) -> str:
+        return f"RegisterAccount({self.email!r}, …)"
+
+
+class LeaveSetup(_Action, frozen=True):
+    """Finish the setup, or leave setup mode."""
+
+
 class SetupMode(_Action, frozen=True):
-    """Begin the setup again, with the identity kept; asked for and confirmed."""
+    """Open the setup again, with the identity kept; asked for and confirmed."""
 
 
 Action: TypeAlias = (
@@ -119,4 +161,10 @@ Action: TypeAlias = (
     | RestartDevice
     | ShutDown
     | SetupMode
+    | ConfirmCode
+    | RefuseCode
+    | ScanWifi
+    | JoinWifi
+    | RegisterAccount
+    | LeaveSetup
 )

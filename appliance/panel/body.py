@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from appliance.panel.brush import Brush
 from appliance.panel.canvas import Box
+from appliance.panel.entry_pixels import draw_big, draw_entry
 from appliance.panel.measures import first_shown, pages, windows
 from appliance.panel.motion import TURN, sooner, turned
 from appliance.panel.pictures import Pictures
@@ -48,6 +49,11 @@ class Body:
     def draw(self, box: Box) -> float | None:
         """Paint it; returns in how many seconds something in it moves."""
         picture = self.screen.picture
+        if self.screen.entry is not None:
+            draw_entry(self.brush, self.screen.entry, box)
+            return None
+        if self.screen.big and self.brush.huge is not None:
+            box = draw_big(self.brush, self.screen.big, self.brush.huge, box)
         if picture is not None and picture.qr:
             return self._code(box, picture.qr)
         if picture is not None and picture.jpeg:

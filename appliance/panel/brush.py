@@ -26,6 +26,7 @@ class Brush:
     plain: Typeface
     bold: Typeface
     elapsed: float
+    huge: Typeface | None = None  # only for a screen with something big
 
     def row(
         self,

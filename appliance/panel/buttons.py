@@ -13,6 +13,7 @@ from appliance.panel.steady import Steady
 from appliance.printer.api import Problem
 from appliance.settings_panel import ButtonSettings
 
+POWER_ON = 3.0  # seconds that OK is held from the start on to mean something
 HOME = 3  # times the hold time: a held encoder leads home
 
 
@@ -38,6 +39,7 @@ class _Button:
         self.stuck = False
         self.stage = 0  # holds and repeats of this press so far
         self.next_stage: float | None = None
+        self.asks_at: float | None = None  # held from the start until then: somebody means it
 
     @property
     def down(self) -> bool:
@@ -52,7 +54,8 @@ class KeyFilter:
     while one is down all others are ignored until every key is up, because two fingers (or a
     bent front plate) press keys that nobody meant, and a menu that confirms a shutdown must
     not guess. A key that is held from the start, or longer than ``stuck``, is broken: it
-    makes no strokes until it was released, and does not keep the others from working.
+    makes no strokes until it was released, and does not keep the others from working. OK
+    alone makes one: held from the start, it is told as a hold without the press before it.
     """
 
     def __init__(self, settings: ButtonSettings) -> None:
@@ -85,6 +88,8 @@ class KeyFilter:
         button = self._buttons[contact] = _Button(contact, self._settings.debounce)
         button.level.accept(down, now)
         button.ignored = button.broken = down
+        if down and contact in (Contact.OK, Contact.PUSH):
+            button.asks_at = now + POWER_ON
 
     def edge(self, contact: Contact, down: bool, now: float) -> list[KeyStroke]:
         """The contact's level at ``now``; the strokes that follow."""
@@ -111,7 +116,7 @@ class KeyFilter:
         for button in self._buttons.values():
             if button.down and not button.stuck and now >= self._breaks(button):
                 button.stuck = button.broken = button.ignored = True
-            strokes += self._held(button, now)
+            strokes += self._asked(button, now) + self._held(button, now)
         return strokes
 
     def next_tick(self) -> float | None:
@@ -120,7 +125,7 @@ class KeyFilter:
         for button in self._buttons.values():
             times.append(button.level.due)
             if button.down and not button.stuck:
-                times.append(self._breaks(button))
+                times += [self._breaks(button), button.asks_at if button.level.raw else None]
             if self._counts(button):
                 times.append(button.next_stage)
         return min((time for time in times if time is not None), default=None)
@@ -147,8 +152,14 @@ class KeyFilter:
     def _released(self, button: _Button) -> list[KeyStroke]:
         clicked = button.contact is Contact.PUSH and not button.ignored and button.stage == 0
         button.ignored = button.broken = button.stuck = False
-        button.next_stage = None
+        button.next_stage = button.asks_at = None
         return [KeyStroke(Key.OK)] if clicked else []
+
+    def _asked(self, button: _Button, now: float) -> list[KeyStroke]:
+        if button.asks_at is None or now < button.asks_at or button.level.raw is not True:
+            return []
+        button.asks_at = None
+        return [KeyStroke(Key.OK, Stroke.HOLD)]
 
     def _counts(self, button: _Button) -> bool:
         """It is held, and not just being let go of."""

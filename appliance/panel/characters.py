@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from appliance.panel.charset import SPACE, Charset, Rom, charset
+from appliance.panel.entries import text_row, wheel_row
 from appliance.panel.glyphs import Cell
 from appliance.panel.motion import sooner, turned
-from appliance.panel.screen import Icon, Keys, Line, Screen, Tone
+from appliance.panel.screen import Entry, Icon, Keys, Line, Screen, Tone
 from appliance.panel.strips import LEAST, BarStrip, Cells, Strip, TextStrip, wrapped
 
 _HEARD: Final = (Tone.ASKING, Tone.TROUBLE)  # the keys' words matter more than the last lines
@@ -31,9 +32,12 @@ class CharacterFrame(msgspec.Struct, frozen=True):
 def render(screen: Screen, columns: int, rows: int, elapsed: float, rom: Rom) -> CharacterFrame:
     """``screen`` on ``columns`` x ``rows`` cells, ``elapsed`` seconds after it came."""
     layout = _Layout(screen, columns, charset(rom))
+    blank = (SPACE,) * columns
+    if screen.entry is not None:
+        entered = layout.entry(screen.entry, rows)
+        return CharacterFrame((*entered, *[blank] * (rows - len(entered))))
     drawn, again = layout.title().at(elapsed)
     below, later = layout.below(rows - 1, elapsed)
-    blank = (SPACE,) * columns
     body = (*below, *[blank] * (rows - 1 - len(below)))
     return CharacterFrame((drawn, *body), sooner(again, later))
 
@@ -51,11 +55,25 @@ class _Layout:
             icon = Icon.WARNING
         return self._line(Line(screen.title, screen.value, icon))
 
+    def entry(self, entry: Entry, rows: int) -> list[Cells]:
+        """Text and wheel; the title gives way to the text where there are two rows only."""
+        screen, title = self._screen, self.title().at(0.0)[0]
+        wheel = wheel_row(entry, self._width, self._signs)
+        if rows < 3:
+            value = self._signs.cells(screen.value)
+            text = text_row(entry, value, self._width, self._signs)
+            return [text if entry.text else title, wheel][-rows:]
+        shown = [title, text_row(entry, (), self._width, self._signs), wheel]
+        keys = self._keys(screen.keys)
+        return [*shown, *(key.at(0.0)[0] for key in keys)][:rows]
+
     def below(self, rows: int, elapsed: float) -> tuple[list[Cells], float | None]:
         """The rows under the title, and when they change."""
         if self._screen.selected is not None and self._screen.lines:
             return self._list(rows, self._screen.selected, elapsed)
         bar, text, keys = self._bar(), self._text(), self._keys(self._screen.keys)
+        if self._screen.big and rows < 2:
+            return [self._big_with_keys()][:rows], None
         lines = self._lines(rows - len(bar) - (len(keys) if self._heard else 0))
         if rows < 2:
             return _page([*bar, *lines, *keys, *text], rows, elapsed)
@@ -64,11 +82,26 @@ class _Layout:
         return _in_turn(bar, lines, text, foot, rows, elapsed)
 
     def _bar(self) -> list[Strip]:
-        bar = self._screen.bar
+        """What stays on top: the bar, or what is to be read from afar."""
+        bar, big = self._screen.bar, self._screen.big
         if bar is None:
-            return []
+            spaced = self._signs.cells(" ".join(big))
+            centred = ((SPACE,) * max((self._width - len(spaced)) // 2, 0), spaced)
+            return [TextStrip(self._width, (), (*centred[0], *centred[1]))] if big else []
         label = self._signs.cells(bar.label)
         return [BarStrip(self._width, self._signs, bar.fraction, label)]
+
+    def _big_with_keys(self) -> Cells:
+        """All in one row: nobody shall wait to see what is asked for."""
+        keys, signs = self._screen.keys, self._signs
+        left = (signs.left, *signs.cells(keys.left)) if keys.left else ()
+        okay = signs.cells(f"OK {keys.ok}") if keys.ok else ()
+        big = signs.cells(self._screen.big)
+        if len(left) + len(big) + len(okay) + 2 > self._width:
+            left, okay = (), ()
+        free = max(self._width - len(left) - len(big) - len(okay), 0)
+        row = (*left, *[SPACE] * (free - free // 2), *big, *[SPACE] * (free // 2), *okay)
+        return row[: self._width]
 
     @property
     def _heard(self) -> bool:

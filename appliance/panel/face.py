@@ -14,6 +14,7 @@ import msgspec
 
 from appliance.panel.actions import Action
 from appliance.panel.keys import Key
+from appliance.panel.page import Page
 from appliance.panel.screen import Keys, Screen
 from appliance.printer.api import Problem
 
@@ -22,6 +23,7 @@ class Front(StrEnum):
     """What stands in front of everything, also of an open menu."""
 
     PROBLEM = "problem"
+    CODE = "code"
     DOOR = "door"
     PLATE = "plate"
 
@@ -30,10 +32,11 @@ class OpenMenu(msgspec.Struct, frozen=True):
     """The key opens the menu.
 
     ``past`` is what stood in front: the person has seen it and goes by, so the menu stays in
-    front of that until it is gone or something else stands there.
+    front of that until it is gone or something else stands there. ``page`` opens in it.
     """
 
     past: Front | None = None
+    page: Page | None = None
 
 
 class ReadProblem(msgspec.Struct, frozen=True):

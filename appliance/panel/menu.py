@@ -1,7 +1,7 @@
 """The menu: a key and the panel's state in, another menu and perhaps an action out. Pure.
 
 Three things can be shown, in this order: the answer to an action, what stands in front
-(``screens.front``: a problem, the door, the plate), and the page that is open. Keys go to
+(``screens.front``: a problem, a code, the door, the plate), and the page that is open. Keys go to
 what is shown. While no page is open, the home screen is. Left always leads towards home.
 """
 
@@ -114,6 +114,8 @@ def _outside(menu: Menu, stroke: KeyStroke, state: PanelState) -> tuple[Menu, Ac
             return (HOME if stroke == KeyStroke(Key.LEFT) else menu), None
         case OpenMenu():
             opened = replace(menu, places=menu.places or (_MAIN,), past=walk.standing(state))
+            if deed.page is not None:
+                opened = replace(opened, places=(*opened.places, Place(page=deed.page)))
             return walk.fitted(opened, state), None
         case ReadProblem(problem):
             return replace(menu, reading=problem), None

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from appliance.panel.actions import Action
 from appliance.panel.screen import Bar, Icon, Keys, Line, Picture, Screen, Tone
 from appliance.panel.state import PanelState
+from appliance.panel.typing import Form, Typing
+from appliance.panel.typing import entry as entered
 from appliance.printer.api import Problem
 
 
@@ -43,6 +45,17 @@ class Page(StrEnum):
     RESTART = "restart"
     SHUT_DOWN = "shut-down"
     SETUP = "setup"
+    SETUP_HERE = "setup-here"
+    COUNTRY = "country"
+    WIFIS = "wifis"
+    WIFI_NAME = "wifi-name"  # of a hidden one
+    WIFI_PASSWORD = "wifi-password"
+    WIFI_OPEN = "wifi-open"
+    JOINING = "joining"
+    EMAIL = "email"
+    PIN = "pin"
+    REGISTERING = "registering"
+    WRONG = "wrong"  # what was entered, and why
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +66,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0  # of a page that goes step by step, or the chosen step width
     chosen: str = ""  # key of the selected entry; it stays selected when the list changes
     index: int = 0  # where it stood when it was selected
+    typing: Typing = Typing()  # of a page where something is entered
+    country: str = ""  # entered on a page before
+    email: str = ""
+    since: float = 0.0  # Unix seconds; when something was begun that the state tells a little later
 
 
 class Then(Enum):
@@ -114,6 +131,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     bar: Bar | None = None
     keys: Keys = Keys()
     picture: Picture | None = None
+    form: Form | None = None  # something is entered here; ``ok`` is what "Done" does
     ok: Do | None = None
     up: Do | None = None
     down: Do | None = None
@@ -145,6 +163,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             bar=self.bar,
             keys=self.keys,
             picture=self.picture,
+            entry=entered(self.form, place.typing) if self.form is not None else None,
         )
 
 

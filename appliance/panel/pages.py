@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from appliance.panel import pages_prepare, pages_print, pages_queue, pages_system
+from appliance.panel import pages_prepare, pages_print, pages_queue, pages_setup, pages_system
 from appliance.panel.page import Builder, Page
 
 PAGES: Final[Mapping[Page, Builder]] = MappingProxyType(
@@ -32,5 +32,16 @@ PAGES: Final[Mapping[Page, Builder]] = MappingProxyType(
         Page.RESTART: pages_system.restart_page,
         Page.SHUT_DOWN: pages_system.shut_down_page,
         Page.SETUP: pages_system.setup_page,
+        Page.SETUP_HERE: pages_setup.setup_here_page,
+        Page.COUNTRY: pages_setup.country_page,
+        Page.WIFIS: pages_setup.wifis_page,
+        Page.WIFI_NAME: pages_setup.wifi_name_page,
+        Page.WIFI_PASSWORD: pages_setup.wifi_password_page,
+        Page.WIFI_OPEN: pages_setup.wifi_open_page,
+        Page.JOINING: pages_setup.joining_page,
+        Page.EMAIL: pages_setup.email_page,
+        Page.PIN: pages_setup.pin_page,
+        Page.REGISTERING: pages_setup.registering_page,
+        Page.WRONG: pages_setup.wrong_page,
     }
 )

@@ -137,10 +137,17 @@ def system_page(_place: Place, state: PanelState) -> View:
         Item("connect", Line("Find printer"), Do(action=ConnectPrinter())),
         entry(Page.RESTART, "Restart"),
         entry(Page.SHUT_DOWN, "Shut down"),
-        entry(Page.SETUP, "Setup mode"),
+        *_setup_entries(state),
         BACK_ITEM,
     )
     return View(title="System", icon=Icon.SETTINGS, items=items)
+
+
+def _setup_entries(state: PanelState) -> Iterator[Item]:
+    if state.setup is None:
+        yield entry(Page.SETUP, "Setup mode")
+    else:
+        yield entry(Page.SETUP_HERE, "Setup here")
 
 
 def restart_page(_place: Place, state: PanelState) -> View:
@@ -159,7 +166,12 @@ def shut_down_page(_place: Place, state: PanelState) -> View:
     return asking("Shut down?", text, yes="Yes, turn off", action=ShutDown())
 
 
-def setup_page(_place: Place, _state: PanelState) -> View:
+def setup_page(_place: Place, state: PanelState) -> View | None:
     """Sure?"""
-    text = "The setup begins again. The registration with the Polar Cloud is kept."
+    if state.setup is not None:
+        return None
+    text = (
+        "The setup opens again, for a phone or here; without a network the device opens its "
+        "own Wi-Fi. The registration with the Polar Cloud and prints are kept."
+    )
     return asking("Setup mode?", text, yes="Yes, set up", action=SetupMode())

@@ -65,6 +65,13 @@ def network_line(state: PanelState) -> Line:
     return Line(address, icon=Icon.NETWORK if len(address) <= _LONGEST_IP else None)
 
 
+def address(state: PanelState) -> str:
+    """Where a browser finds the device: its address, with the port where it is not the usual."""
+    network = state.setup.facts.network if state.setup is not None else None
+    ip = words.plain((network.ip if network is not None else "") or state.ip)
+    return f"{ip}:{state.port}" if ip and state.port != 80 else ip
+
+
 def cloud_lines(state: PanelState) -> Iterator[Line]:
     """Online, or since when not and when it is tried again."""
     cloud = state.cloud

@@ -51,6 +51,7 @@ class PixelRenderer:
         size = self._measures.size
         self._plain = Typeface(bold=False, size=size, soft=coloured)
         self._bold = Typeface(bold=True, size=size, soft=coloured)
+        self._huge: Typeface | None = None
         self._icons = Icons()
         self._pictures = Pictures(coloured=coloured)
 
@@ -58,7 +59,9 @@ class PixelRenderer:
         """``screen`` as it looks ``elapsed`` seconds after it was first shown."""
         palette = palette_for(screen.tone, coloured=self._coloured)
         canvas = Canvas(*self._size, palette, self._icons)
-        brush = Brush(canvas, self._measures, self._plain, self._bold, max(elapsed, 0.0))
+        brush = Brush(
+            canvas, self._measures, self._plain, self._bold, max(elapsed, 0.0), self._face(screen)
+        )
         body = Body(brush, screen, self._pictures)
         if body.beside():  # a code that wants the whole height has the title beside it
             again = body.draw_beside()
@@ -69,6 +72,14 @@ class PixelRenderer:
             if parts.keys is not None:
                 _keys(brush, screen.keys, parts.keys)
         return PixelFrame(canvas.image, again)
+
+    def _face(self, screen: Screen) -> Typeface | None:
+        """For what is to be read from afar; hardly any screen has it."""
+        if not screen.big:
+            return None
+        if self._huge is None:
+            self._huge = Typeface(bold=True, size=2 * self._measures.size, soft=self._coloured)
+        return self._huge
 
     def _parts(self, screen: Screen, body: Body) -> _Parts:
         (width, height), sizes = self._size, self._measures

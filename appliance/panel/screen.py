@@ -31,6 +31,7 @@ class Icon(StrEnum):
     PAUSE = "pause"
     QUEUE = "queue"
     CAMERA = "camera"
+    LOCK = "lock"
     SETTINGS = "settings"
     BACK = "back"
 
@@ -80,6 +81,21 @@ class Picture(msgspec.Struct, frozen=True):
     jpeg: bytes = b""
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that is being entered: what stands there, and what can be chosen next.
+
+    It is shown as it is, also a password: nobody enters one blindly with five keys.
+    """
+
+    text: str
+    before: tuple[str, ...]  # the nearest last
+    choice: str
+    after: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Entry({len(self.text)} characters)"
+
+
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a display shows at one moment.
 
@@ -98,4 +114,6 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True):
     bar: Bar | None = None
     keys: Keys = Keys()
     picture: Picture | None = None
+    entry: Entry | None = None  # below the title, instead of lines and text
+    big: str = ""  # a few characters to be read from afar, before the lines
     farewell: bool = False  # stays on the display after the panel worker has ended

@@ -1,7 +1,7 @@
 """What is shown while the menu is closed, and what the keys do there. Pure.
 
 The screens themselves stand in screens_print (a job), screens_front (door, plate, problem,
-error) and screens_rest; here the right one is chosen.
+error), screens_setup and screens_rest; here the right one is chosen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from appliance.panel import parts, screens_front, screens_print, screens_rest
+from appliance.panel import parts, rules, screens_front, screens_print, screens_rest, screens_setup
 from appliance.panel.actions import Action
 from appliance.panel.face import Face, Front, OpenMenu, ReadProblem
 from appliance.panel.keys import KeyStroke, Stroke
@@ -18,6 +18,7 @@ from appliance.panel.screen import Screen
 from appliance.panel.screens_front import problem_screen
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
+from appliance.polar.job import Phase
 
 __all__ = [
     "Front",
@@ -48,6 +49,8 @@ def front(state: PanelState) -> Front | None:
     """
     if state.problem is not None:
         return Front.PROBLEM
+    if state.code:
+        return Front.CODE
     if _is_about_door(state):
         return Front.DOOR
     return Front.PLATE if screens_front.asks_for_plate(state) else None
@@ -56,15 +59,36 @@ def front(state: PanelState) -> Front | None:
 def _face(state: PanelState) -> Face:
     if state.problem is not None:
         return screens_front.problem(state.problem)
+    if state.code:
+        return screens_setup.code(state)
     if _is_about_door(state):
         return screens_front.door(state)
+    return _at_start(state) or _by_status(state)
+
+
+def _at_start(state: PanelState) -> Face | None:
+    """Before everything is ready to print, and while nothing prints."""
     if state.starting and state.status in _AT_REST:
         return screens_rest.starting(state)
+    if state.setup is not None and _may_set_up(state):
+        return screens_setup.setup(state, state.setup)
     if state.cloud.serial_number is None and state.status in _AT_REST:
         return screens_rest.setup(state)
+    return None
+
+
+def _by_status(state: PanelState) -> Face:
     if screens_front.asks_for_plate(state):
         return screens_front.plate(state)
     return _BY_STATUS[state.status](state)
+
+
+def _may_set_up(state: PanelState) -> bool:
+    """Nothing prints, and no hands are needed at the printer before."""
+    resting = state.status in _AT_REST or state.status is StatusCode.ERROR
+    if state.job is not None and state.job.phase is not Phase.ENDED:
+        return False  # also while the service that prints it is away
+    return resting and not rules.busy(state) and not screens_front.asks_for_plate(state)
 
 
 def _is_about_door(state: PanelState) -> bool:

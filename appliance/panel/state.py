@@ -10,6 +10,7 @@ from appliance.polar.codes import StatusCode
 from appliance.polar.job import CloudJob
 from appliance.printer.api import Job, Problem, Snapshot
 from appliance.settings_panel import Material, MoveSettings
+from appliance.setup.api import SetupView
 
 
 class Cloud(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,9 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     menu_timeout: float = 30.0  # seconds without a key after which the menu closes
     materials: tuple[Material, ...] = ()
     moves: MoveSettings = MoveSettings()
+    setup: SetupView | None = None  # while the wizard is open
+    code: str = ""  # four digits: a browser waits to be let in
+    port: int = 80  # TCP, of the local page
 
     @property
     def printed(self) -> Job | None:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from appliance.panel import typing
 from appliance.panel.actions import Action
 from appliance.panel.face import Front
 from appliance.panel.keys import Key, KeyStroke, Stroke
@@ -15,6 +16,7 @@ from appliance.panel.pages import PAGES
 from appliance.panel.screen import Screen
 from appliance.panel.screens import front
 from appliance.panel.state import PanelState
+from appliance.panel.typing import Leave, Typing
 from appliance.printer.api import Problem
 
 
@@ -23,6 +25,7 @@ class Passed(msgspec.Struct, frozen=True):
 
     front: Front
     problem: Problem | None = None
+    code: str = ""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -50,7 +53,8 @@ def standing(state: PanelState) -> Passed | None:
     what = front(state)
     if what is None:
         return None
-    return Passed(what, state.problem if what is Front.PROBLEM else None)
+    problem = state.problem if what is Front.PROBLEM else None
+    return Passed(what, problem, state.code if what is Front.CODE else "")
 
 
 def fitted(menu: Menu, state: PanelState) -> Menu:
@@ -100,7 +104,13 @@ def on_page(menu: Menu, stroke: KeyStroke, state: PanelState) -> tuple[Menu, Act
         index = (view.selected(place) or 0) + MOVES[stroke.key]
         moved = _selecting(view, place, min(max(index, 0), len(view.items) - 1))
         return replace(menu, places=(*menu.places[:-1], moved)), None
-    do = _meant(view, place, stroke)
+    if view.form is not None:
+        typed = typing.press(view.form, place.typing, stroke)
+        if isinstance(typed, Typing):
+            return replace(menu, places=(*menu.places[:-1], replace(place, typing=typed))), None
+        do = view.ok if typed is Leave.DONE else view.left
+    else:
+        do = _meant(view, place, stroke)
     if do is None:
         return menu, None
     return fitted(_gone(menu, do), state), do.action

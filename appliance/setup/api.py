@@ -50,6 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkState = NetworkState()
     has_camera: bool = False
     has_panel: bool = False
+    has_header: bool = False  # pins to which a panel can be connected
     registered: bool = False
     hotspot: bool = False  # the person is connected through our own Wi-Fi
 
@@ -91,6 +92,9 @@ class SetupView(msgspec.Struct, frozen=True, kw_only=True):
     serial_number: str | None = None
     hotspot_name: str = ""
     hotspot_password: str = ""  # for the LCD alone; never sent to a page
+
+    def __repr__(self) -> str:
+        return f"SetupView(active={self.active}, step={self.record.step.value}, …)"
 
 
 Fields = Mapping[str, str]

@@ -23,7 +23,7 @@ def applies(step: Step, facts: Facts) -> bool:
         case Step.CAMERA:
             return facts.has_camera
         case Step.PANEL:
-            return facts.has_panel
+            return facts.has_panel or facts.has_header
         case Step.CLOUD:
             return not facts.registered
     return True

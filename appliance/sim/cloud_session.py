@@ -141,6 +141,8 @@ class Session:
         """The answer to ``event`` while something is wrong in the cloud itself."""
         if event == "sendNextPrint" and self.serial_number is not None:
             return self._no_print(Result.FAILED, "SERVER_ERROR")
+        if event == "register":
+            return _registration(RegisterReason.SERVER_ERROR, None)
         return []
 
     def _malformed(self, event: str, payload: object) -> list[Reaction]:

@@ -17,7 +17,9 @@ from appliance.panel.keys import Key, KeyStroke
 from appliance.panel.menu import Menu, press, show, tell
 from appliance.panel.state import PanelState, QueuePage
 from appliance.printer.api import JobState, Problem
+from appliance.setup.api import Errand, Progress
 from appliance.sim.panel_examples import EXAMPLES, HOT, IDLE
+from appliance.sim.panel_setups import HOTSPOT, JOINED, SETUPS, WRONG_PASSWORD, WRONG_PIN
 
 _HEATING: Final = Problem("Heating", "The printer is heating. Cool down switches it off.")
 _LONGEST_LIST: Final = 50  # entries; no page of the examples comes near it
@@ -114,6 +116,44 @@ _SEEN: Final = replace(_WATCHED, picture=_scene())
 _UNSEEN: Final = replace(_WATCHED, picture_problem="Camera hangs")
 _CHANGE: Final = "New filament"
 
+
+def typed(menu: Menu, state: PanelState, *words: str) -> Menu:
+    """Turns the wheel to each of these characters and words, and takes it.
+
+    Raises LookupError for what is not on the wheel.
+    """
+    for word in words:
+        for _ in range(_LONGEST_LIST):
+            entry = show(menu, state).entry
+            if entry is None or entry.choice == word:
+                break
+            menu = keys(menu, state, Key.DOWN)
+        else:
+            raise LookupError(f"{word!r} is not on the wheel")
+        menu = keys(menu, state, Key.OK)
+    return menu
+
+
+def _changed(state: PanelState, **changes: object) -> PanelState:
+    """``state`` a moment later, with ``changes`` of its setup."""
+    assert state.setup is not None
+    return replace(state, now=state.now + 5.0, setup=replace(state.setup, **changes))
+
+
+_NOT_JOINED: Final = _changed(HOTSPOT, join=Errand(Progress.FAILED, WRONG_PASSWORD, "password"))
+_NOW_JOINED: Final = _changed(JOINED)
+_NOT_REGISTERED: Final = _changed(JOINED, register=Errand(Progress.FAILED, WRONG_PIN, "pin"))
+_REGISTERED: Final = _changed(SETUPS["setup_done"], register=Errand(Progress.DONE))
+_LOOKING: Final = _changed(HOTSPOT, networks=(), scanning=True)
+_WIFIS: Final = typed(at(HOTSPOT, "Wi-Fi"), HOTSPOT, "D", "E", "Done")
+_PASSWORD: Final = choose(_WIFIS, HOTSPOT, "Workshop")
+_LONG_PASSWORD: Final = typed(
+    _PASSWORD, HOTSPOT, *"secretary", "123", *"42", "#+=", *"\\~", "ABC", *"XY", "Space", "abc"
+)
+_JOINING: Final = typed(_PASSWORD, HOTSPOT, *"secretary", "Done")
+_PIN: Final = typed(at(JOINED, "Cloud"), JOINED, "Done")
+_REGISTERING: Final = typed(_PIN, JOINED, *"1234", "Done")
+
 MENUS: Final[Mapping[str, tuple[Menu, PanelState]]] = MappingProxyType(
     {
         "main": (main_menu(IDLE), IDLE),
@@ -157,6 +197,27 @@ MENUS: Final[Mapping[str, tuple[Menu, PanelState]]] = MappingProxyType(
         "shut_down": (at(IDLE, "System", "Shut down"), IDLE),
         "shut_down_refused": (at(_PRINTING, "System", "Shut down"), _PRINTING),
         "setup": (at(IDLE, "System", "Setup"), IDLE),
+        "setup_here": (at(HOTSPOT), HOTSPOT),
+        "system_setup": (select(keys(at(HOTSPOT), HOTSPOT, Key.LEFT), HOTSPOT, "System"), HOTSPOT),
+        "country": (typed(at(HOTSPOT, "Wi-Fi"), HOTSPOT, "D"), HOTSPOT),
+        "country_known": (typed(at(HOTSPOT, "Wi-Fi"), HOTSPOT, "D", "E"), HOTSPOT),
+        "wifis": (_WIFIS, HOTSPOT),
+        "wifis_none": (_WIFIS, _LOOKING),
+        "wifi_refused": (choose(_WIFIS, HOTSPOT, "University"), HOTSPOT),
+        "wifi_open": (choose(_WIFIS, HOTSPOT, "Café"), HOTSPOT),
+        "wifi_name": (typed(choose(_WIFIS, HOTSPOT, "Other"), HOTSPOT, *"home"), HOTSPOT),
+        "wifi_password": (_PASSWORD, HOTSPOT),
+        "wifi_password_typed": (_LONG_PASSWORD, HOTSPOT),
+        "wifi_password_short": (typed(_PASSWORD, HOTSPOT, *"abc", "Done"), HOTSPOT),
+        "joining": (_JOINING, HOTSPOT),
+        "joining_failed": (_JOINING, _NOT_JOINED),
+        "joined": (_JOINING, _NOW_JOINED),
+        "email": (at(JOINED, "Cloud"), JOINED),
+        "pin": (typed(_PIN, JOINED, *"12"), JOINED),
+        "registering": (_REGISTERING, JOINED),
+        "registering_failed": (_REGISTERING, _NOT_REGISTERED),
+        "registered": (_REGISTERING, _REGISTERED),
+        "finish": (select(at(SETUPS["setup_done"]), SETUPS["setup_done"], "Finish"), _REGISTERED),
         "told": (tell(at(_PRINTING, "Print"), _NOT_NOW), _PRINTING),
         "told_done": (tell(at(IDLE, "Prepare"), _HEATING, trouble=False), IDLE),
     }

@@ -15,7 +15,19 @@ from appliance.agent.panel import Panel
 from appliance.agent.state import AgentState
 from appliance.errors import JobRefused
 from appliance.panel import menu
-from appliance.panel.actions import Action, Cancel, Jog, PlateCleared, Preheat, Resume, ShutDown
+from appliance.panel.actions import (
+    Action,
+    Cancel,
+    ConfirmCode,
+    Jog,
+    JoinWifi,
+    PlateCleared,
+    Preheat,
+    RegisterAccount,
+    Resume,
+    SetupMode,
+    ShutDown,
+)
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Screen
 from appliance.panel.state import PanelState
@@ -23,6 +35,7 @@ from appliance.panel.wire import DoorSeen, Health, Stroked
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.printer.api import Problem
 from appliance.sim.panel_examples import EXAMPLES
+from appliance.sim.panel_setups import HOTSPOT, JOINED, SETUPS
 
 
 class Rig:
@@ -39,7 +52,10 @@ class Rig:
         self.screens: list[Screen] = []
         self.drawn = asyncio.Event()
         self.forgotten = 0
-        self.panel = Panel(self.state, self, self._do, self.doors.append)
+        self.uptime = 30.0
+        self.panel = Panel(
+            self.state, self, self._do, self.doors.append, uptime=lambda: self.uptime
+        )
         self.panel.show_on(self._display)
 
     def look(self) -> PanelState:
@@ -65,6 +81,10 @@ class Rig:
     def show(self, example: str) -> None:
         """This state, which was to be seen for long enough."""
         self.seen = EXAMPLES[example]
+        self.show_now()
+
+    def show_now(self) -> None:
+        """The home screen of what is seen."""
         self.panel.hear(Stroked(KeyStroke(Key.LEFT, Stroke.HOLD)))
 
     def press(self, *keys: Key) -> Screen:
@@ -80,6 +100,17 @@ class Rig:
         step = Key.DOWN if wanted > screen.selected else Key.UP
         self.press(*[step] * abs(wanted - screen.selected))
 
+    def enter(self, *words: str) -> None:
+        """Turn the wheel to each of these, and take it."""
+        for word in words:
+            for _ in range(60):
+                entry = self.screens[-1].entry
+                assert entry is not None
+                if entry.choice == word:
+                    break
+                self.press(Key.DOWN)
+            self.press(Key.OK)
+
     def in_front(self, short: str) -> bool:
         return self.state.problem is not None and self.state.problem.short == short
 
@@ -94,6 +125,7 @@ class Rig:
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     """A panel on which everything was to be seen for long enough."""
     monkeypatch.setattr("appliance.agent.panel.SETTLED", 0.0)
+    monkeypatch.setattr("appliance.agent.panel.READ", 0.0)
     rig = Rig()
     async with _running(rig):
         await rig.until(lambda: bool(rig.screens))
@@ -331,3 +363,95 @@ async def test_the_door_is_handed_on_and_health_is_logged(
     rig.panel.hear(Health("display", Problem("No display", "Nothing answers at 0x27.")))
     assert rig.doors == [0, None]
     assert "Nothing answers at 0x27." in caplog.text
+
+
+HELD_OK = Stroked(KeyStroke(Key.OK, Stroke.HOLD))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "uptime", "asked"),
+    [
+        ([], 4.0, 30.0, [SetupMode()]),
+        ([], 19.0, 170.0, [SetupMode()]),
+        ([], 21.0, 30.0, []),  # later than any finger that was there when power came
+        ([], 4.0, 190.0, []),  # the agent alone was started again
+        ([Stroked(KeyStroke(Key.OK))], 4.0, 30.0, []),  # a hold that began with a press
+        ([HELD_OK], 4.0, 30.0, []),
+    ],
+)
+async def test_ok_that_is_held_since_power_came_opens_the_setup(
+    now: list[float],
+    before: list[Stroked],
+    after: float,
+    uptime: float,
+    asked: list[Action],
+) -> None:
+    rig = Rig()
+    rig.uptime = 1000.0
+    rig.panel.hear(Health("buttons"))
+    for stroke in before:
+        rig.panel.hear(stroke)
+    await asyncio.sleep(0)
+    rig.done.clear()
+    rig.uptime = uptime
+    now[0] += after
+    rig.panel.hear(HELD_OK)
+    await asyncio.sleep(0)
+    assert rig.done == asked
+    await rig.panel.close()
+
+
+async def test_every_stroke_is_heard_while_the_menu_goes_on(rig: Rig) -> None:
+    heard: list[KeyStroke] = []
+    rig.panel.listen(heard.append)
+    rig.seen = SETUPS["setup_cable"]
+    assert rig.press(Key.OK).title == "Menu"
+    rig.press(Key.DOWN)
+    assert heard == [KeyStroke(Key.OK), KeyStroke(Key.DOWN)]
+
+
+async def test_fast_fingers_let_no_browser_in(now: list[float]) -> None:
+    rig = Rig()
+    rig.press(Key.UP)
+    now[0] += 10
+    rig.seen = SETUPS["code"]
+    for _ in range(4):
+        rig.press(Key.OK)
+        await asyncio.sleep(0)
+        now[0] += 0.4
+    assert rig.done == []
+    rig.press(Key.OK)
+    await asyncio.sleep(0)
+    assert rig.done == [ConfirmCode("4071")]
+    await rig.panel.close()
+
+
+async def test_what_is_entered_is_asked_for_and_in_no_log(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    rig.seen = HOTSPOT
+    rig.show_now()
+    rig.press(Key.RIGHT, Key.OK)
+    rig.enter("D", "E", "Done")
+    rig.press(Key.OK)  # the first Wi-Fi of the list
+    rig.enter(*"secretword", "Done")
+    await asyncio.sleep(0)
+    rig.seen = JOINED
+    rig.show_now()
+    rig.press(Key.RIGHT)
+    rig.find("Cloud")
+    rig.press(Key.OK)
+    rig.enter("Done", *"90817", "Done")
+    await asyncio.sleep(0)
+    assert rig.done[1:] == [
+        JoinWifi(b"Workshop", "secretword", "DE"),
+        RegisterAccount("ada@example.com", "90817"),
+    ]
+    assert "JoinWifi" in caplog.text
+    assert "secretword" not in caplog.text
+    assert "90817" not in caplog.text
+    rig.broken = RuntimeError("a mistake")
+    rig.press(Key.OK)
+    assert "a mistake" in caplog.text
+    assert "90817" not in caplog.text

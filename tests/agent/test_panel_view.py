@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
+import msgspec
 import pytest
 
 from appliance.agent.identity import Identity
-from appliance.agent.panel_view import PanelView
+from appliance.agent.panel_view import PanelView, Wizard
 from appliance.agent.photographer import Photographer
 from appliance.agent.state import AgentState
 from appliance.errors import CameraError
 from appliance.panel.state import PanelState, QueuePage
 from appliance.printer.api import Problem
+from appliance.setup.api import SetupView
+from appliance.sim.panel_setups import HOTSPOT
 
 
 class Surroundings:
@@ -37,6 +40,8 @@ class Rig:
     def __init__(self) -> None:
         self.state = AgentState()
         self.around = Surroundings()
+        self.setup: SetupView | None = None
+        self.code = ""
         self.view = PanelView(
             PanelState(now=0.0),
             self.state,
@@ -44,6 +49,7 @@ class Rig:
             lambda: Identity(mac="02:00:00:00:00:01"),
             self.around,
             cast(Photographer, self.around),
+            wizard=Wizard(lambda: self.setup, lambda: self.code),
         )
 
 
@@ -90,3 +96,13 @@ def test_the_plate_and_the_door_are_shown() -> None:
     rig.state.see_plate(True)
     rig.state.see_door(2)
     assert (rig.view.look().plate_full, rig.view.look().door) == (True, 2)
+
+
+def test_the_setup_is_shown_while_it_is_open() -> None:
+    rig = Rig()
+    assert (rig.view.look().setup, rig.view.look().code) == (None, "")
+    rig.setup, rig.code = HOTSPOT.setup, "4071"
+    assert (rig.view.look().setup, rig.view.look().code) == (HOTSPOT.setup, "4071")
+    assert HOTSPOT.setup is not None
+    rig.setup = msgspec.structs.replace(HOTSPOT.setup, active=False)
+    assert rig.view.look().setup is None

@@ -6,6 +6,7 @@ from typing import Final
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from appliance.host.network_api import AccessPoint, Link, NetworkState, Security
 from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.screen import Screen
 from appliance.panel.screens import home_screen
@@ -23,6 +24,7 @@ from appliance.printer.api import (
     Source,
 )
 from appliance.settings_panel import MATERIALS
+from appliance.setup.api import Answers, Errand, Facts, Progress, SetupRecord, SetupView, Step
 from appliance.sim.panel_examples import EXAMPLES, NOW
 
 NASTY: Final = "\x00\n\r\t\x1b[31m\u202e\u200f\u2066\u200b\ufeff\ud800\U000f0000\u0301"
@@ -120,6 +122,48 @@ queues: Final = st.builds(
 )
 
 
+ssids: Final = st.binary(max_size=32) | st.sampled_from((b"Workshop", b"\x00\xff", b""))
+errands: Final = st.builds(Errand, st.sampled_from(Progress), TEXTS, TEXTS)
+setups: Final = st.builds(
+    SetupView,
+    active=st.just(True),
+    record=st.builds(
+        SetupRecord,
+        step=st.sampled_from(Step),
+        answers=st.builds(
+            Answers,
+            country=st.sampled_from(("", "DE", "XX")),
+            ssid=ssids,
+            email=TEXTS | st.just("ada@example.com"),
+        ),
+        finished=st.booleans(),
+        problem=TEXTS,
+    ),
+    facts=st.builds(
+        Facts,
+        network=st.builds(
+            NetworkState,
+            link=st.sampled_from(Link),
+            ssid=ssids,
+            ip=st.sampled_from(("", "10.42.0.1", "fe80::1")) | TEXTS,
+            radio=st.booleans(),
+            busy=st.booleans(),
+        ),
+    ),
+    steps=st.just(tuple(Step)),
+    networks=st.lists(
+        st.builds(AccessPoint, ssids, st.integers(0, 100), st.sampled_from(Security)), max_size=4
+    ).map(tuple),
+    scanning=st.booleans(),
+    join=errands,
+    test=errands,
+    register=errands,
+    serial_number=MAYBE | TEXTS,
+    hotspot_name=TEXTS | st.just("PolarAppliance-12AB"),
+    hotspot_password=TEXTS | st.just("k3x92mq7ab"),
+)
+
+
 @st.composite
 def panel_states(draw: st.DrawFn) -> PanelState:
     """Any state; in half of them the status is the one that the rest calls for."""
@@ -156,6 +200,9 @@ def panel_states(draw: st.DrawFn) -> PanelState:
         camera=draw(st.booleans()),
         picture=draw(st.sampled_from((b"", b"\xff\xd8\xff\xd9"))),
         graphic=draw(st.booleans()),
+        setup=draw(MAYBE | setups),
+        code=draw(st.sampled_from(("", "", "", "0407"))),
+        port=draw(st.sampled_from((80, 8080))),
         materials=draw(st.sampled_from(((), MATERIALS))),
     )
 

@@ -149,11 +149,31 @@ def test_a_key_that_is_held_at_the_start_is_not_pressed() -> None:
     bench = Bench()
     bench.keys.begin(Contact.OK, True, 0.0)
     bench.play(tap(Contact.UP, 1.0), until=31.0)
-    assert bench.strokes == [(Key.UP, Stroke.PRESS)]
+    assert bench.seen == [(1.02, Key.UP, Stroke.PRESS), (3.0, Key.OK, Stroke.HOLD)]
     assert bench.keys.problem is not None, "a wrong polarity looks like this"
     assert "buttons.pressed" in bench.keys.problem.long
     bench.play([(40.0, Contact.OK, False), *tap(Contact.OK, 41.0)], until=42.0)
-    assert bench.strokes == [(Key.UP, Stroke.PRESS), (Key.OK, Stroke.PRESS)]
+    assert bench.strokes[2:] == [(Key.OK, Stroke.PRESS)]
+
+
+@pytest.mark.parametrize(
+    ("contact", "length", "strokes"),
+    [
+        (Contact.OK, 2.9, []),
+        (Contact.OK, 3.1, [(Key.OK, Stroke.HOLD)]),
+        (Contact.PUSH, 3.1, [(Key.OK, Stroke.HOLD)]),
+        (Contact.PUSH, 20.0, [(Key.OK, Stroke.HOLD)]),
+        (Contact.LEFT, 20.0, []),
+        (Contact.UP, 20.0, []),
+    ],
+)
+def test_ok_that_is_held_from_the_start_is_told_once(
+    contact: Contact, length: float, strokes: list[tuple[Key, Stroke]]
+) -> None:
+    bench = Bench()
+    bench.keys.begin(contact, True, 0.0)
+    bench.play([(length, contact, False)], until=60.0)
+    assert bench.strokes == strokes
 
 
 # --- the encoder's push ------------------------------------------------------------------

@@ -16,7 +16,9 @@ from appliance.settings_panel import DisplayKind, PanelSettings
 from appliance.sim.hd44780 import Backpack
 from appliance.sim.panel_examples import EXAMPLES
 from appliance.sim.panel_menus import MENUS
+from appliance.sim.panel_setups import SETUPS
 
+SCREENS = {**EXAMPLES, **SETUPS}
 SIZES = {"16x2": DisplayKind.HD44780_16X2, "20x4": DisplayKind.HD44780_20X4}
 
 
@@ -71,11 +73,11 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", SCREENS)
 def test_screens(
     name: str, size: str, panel: Panel, reference: Callable[[Image.Image, str, str], None]
 ) -> None:
-    reference(panel.picture(home_screen(EXAMPLES[name]), 0.0), size, name)
+    reference(panel.picture(home_screen(SCREENS[name]), 0.0), size, name)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, state) in MENUS.items() if not state.graphic])

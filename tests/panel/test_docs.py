@@ -9,6 +9,7 @@ import pytest
 
 from appliance.sim.panel_examples import EXAMPLES
 from appliance.sim.panel_menus import MENUS
+from appliance.sim.panel_setups import SETUPS
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHOWN = re.findall(r'<img src="([^"]+)"', (DOCS / "panel.md").read_text())
@@ -22,5 +23,5 @@ def test_each_picture_is_there() -> None:
 @pytest.mark.parametrize("size", ["16x2", "20x4", "128x64"])
 def test_each_screen_is_shown(size: str) -> None:
     pages = [name for name, (_, state) in MENUS.items() if size == "128x64" or not state.graphic]
-    wanted = {*EXAMPLES, *(f"menu-{name}" for name in pages)}
+    wanted = {*EXAMPLES, *SETUPS, *(f"menu-{name}" for name in pages)}
     assert wanted - {Path(name).stem for name in SHOWN if f"/{size}/" in name} == set()

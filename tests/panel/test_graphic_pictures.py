@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from appliance.panel import graphic
@@ -18,15 +19,17 @@ from appliance.settings_panel import DisplayKind, PanelSettings
 from appliance.sim.graphic_wires import GraphicWires
 from appliance.sim.panel_examples import EXAMPLES
 from appliance.sim.panel_menus import MENUS
+from appliance.sim.panel_setups import SETUPS
 
 Compare = Callable[[Image.Image, str, str], None]
 
 SCREENS = {
     **{name: home_screen(state) for name, state in EXAMPLES.items()},
+    **{name: home_screen(replace(state, graphic=True)) for name, state in SETUPS.items()},
     **{f"menu-{name}": show(menu, state) for name, (menu, state) in MENUS.items()},
 }
 OTHERS = {
-    "code": Screen(
+    "qr": Screen(
         title="Join Wi-Fi",
         icon=Icon.NETWORK,
         lines=(Line("Polar-12AB"), Line("k3x9-2mq7")),
@@ -50,7 +53,18 @@ OTHERS = {
         keys=Keys("Back", "Stop", "More"),
     ),
 }
-COLOURED = ("idle", "printing", "paused", "halted", "offline", "menu-main", "menu-cancel")
+COLOURED = (
+    "idle",
+    "printing",
+    "paused",
+    "halted",
+    "offline",
+    "menu-main",
+    "menu-cancel",
+    "code",
+    "setup_hotspot",
+    "menu-wifi_password_typed",
+)
 LATER = ("paused", "halted", "printing_long_name")  # shown in turn, or moving
 
 

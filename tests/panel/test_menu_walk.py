@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from appliance.panel.actions import (
     Action,
     Cancel,
+    ConfirmCode,
     CoolDown,
     DismissProblem,
     Extrude,
     Home,
     Jog,
+    JoinWifi,
     PlateCleared,
     Preheat,
     PrintQueued,
+    RefuseCode,
+    RegisterAccount,
     RestartDevice,
     SetupMode,
     ShutDown,
@@ -29,13 +33,17 @@ from appliance.panel.keys import Key, KeyStroke, Stroke
 from appliance.panel.menu import Menu, press, settle, show, tell
 from appliance.panel.page import Page
 from appliance.panel.rules import changing_filament
-from appliance.panel.screen import Screen
+from appliance.panel.screen import Entry, Screen
 from appliance.panel.state import PanelState
+from appliance.panel.typing import DONE
 from appliance.panel.wire import Show
 from appliance.polar.codes import StatusCode
 from appliance.printer.api import JobState, LinkState, Problem
+from appliance.settings_web import is_wifi_password
+from appliance.setup import fields
 from appliance.sim.panel_examples import EXAMPLES, LOST
 from appliance.sim.panel_menus import MENUS
+from appliance.sim.panel_setups import SETUPS
 from tests.panel.states import panel_states, problems, strokes
 
 TIMEOUT: Final = 30.0
@@ -53,13 +61,16 @@ BY_HAND: Final = (Jog, Home, Preheat, CoolDown)
 Event: TypeAlias = KeyStroke | PanelState | Problem | float
 
 PLACES: Final = list(MENUS.values())
-FRONTS: Final = [EXAMPLES[name] for name in ("clear_plate", "door_open", "error", "door_paused")]
+FRONTS: Final = [
+    *(EXAMPLES[name] for name in ("clear_plate", "door_open", "error", "door_paused")),
+    *SETUPS.values(),
+]
 
 # Entries chosen one after the other: single keys hardly ever come deep into the menu.
 choices: Final = st.integers(0, 6).map(lambda n: [KeyStroke(Key.DOWN)] * n + [KeyStroke(Key.OK)])
 single: Final = st.one_of(
     strokes,
-    st.sampled_from([*EXAMPLES.values(), *(state for _, state in PLACES)]),
+    st.sampled_from([*EXAMPLES.values(), *SETUPS.values(), *(state for _, state in PLACES)]),
     st.sampled_from(PLACES).map(lambda place: place[1]),
     problems,
     st.floats(0.0, 20 * TIMEOUT),
@@ -112,6 +123,8 @@ class Walk:
         assert stroke.stroke is Stroke.PRESS or isinstance(action, Jog | Extrude)
         self.asked.add(type(action))
         self.check(action)
+        if isinstance(action, ConfirmCode | RefuseCode):
+            self.state = msgspec.structs.replace(self.state, code="")
         if isinstance(action, DismissProblem):
             self.state = msgspec.structs.replace(self.state, problem=None)
 
@@ -121,6 +134,9 @@ class Walk:
             assert shown.title == question
             assert shown.selected is not None
             assert shown.lines[shown.selected].text.startswith("Yes")
+        if isinstance(action, ConfirmCode | RefuseCode):
+            assert action.code == state.code == shown.big
+        self.check_entered(action)
         if isinstance(action, PlateCleared):
             assert shown.title == "Clear the plate"
         if isinstance(action, RestartDevice | ShutDown):
@@ -137,6 +153,17 @@ class Walk:
         if isinstance(action, PrintQueued):
             assert state.printed is None
             assert state.status is not StatusCode.CLEAR_PLATE
+
+    def check_entered(self, action: Action) -> None:
+        """Nothing is asked for that cannot be right, and no secret stands in a log."""
+        if isinstance(action, JoinWifi):
+            assert self.state.setup is not None
+            assert is_wifi_password(action.password)
+            assert fields.country_code(action.country) == action.country
+            assert not action.password or action.password not in repr(action)
+        if isinstance(action, RegisterAccount):
+            assert fields.email(action.email) and fields.pin(action.pin)
+            assert action.pin not in repr(action).replace(action.email, "")
 
     def stays_open(self) -> bool:
         """A person has taken the filament out and must find the page again."""
@@ -158,9 +185,18 @@ def test_any_keys_in_any_states(start: tuple[Menu, PanelState], happens: list[li
     waited = settle(walk.menu, walk.state, 10 * TIMEOUT, TIMEOUT)
     assert waited == Menu() or walk.stays_open()
 
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST + sum(len(place.typing.text) for place in walk.menu.places)):
         walk.happen(KeyStroke(Key.LEFT))
     assert walk.menu == Menu()
+
+
+def _to_done(entry: Entry) -> Sequence[KeyStroke]:
+    """Nobody comes there by chance who has just entered something."""
+    if entry.choice == DONE:
+        return [KeyStroke(Key.OK)]
+    if DONE in entry.after:
+        return [KeyStroke(Key.DOWN)] * (entry.after.index(DONE) + 1) + [KeyStroke(Key.OK)]
+    return [KeyStroke(Key.UP)] * 3
 
 
 def test_long_walks_ask_for_everything() -> None:
@@ -170,14 +206,18 @@ def test_long_walks_ask_for_everything() -> None:
         chance = Random(seed)
         walk = Walk(*chance.choice(PLACES))
         for _ in range(300):
-            for event in _by_chance(chance):
+            for event in _by_chance(chance, walk.shown):
                 walk.happen(event)
         asked |= walk.asked
     assert asked == set(get_args(Action))
 
 
-def _by_chance(chance: Random) -> Sequence[Event]:
+def _by_chance(chance: Random, shown: Screen) -> Sequence[Event]:
     kind = chance.random()
+    if shown.big and kind < 0.3:
+        return [KeyStroke(Key.LEFT)]
+    if shown.entry is not None and kind < 0.3:
+        return _to_done(shown.entry)
     if kind < 0.75:
         return [KeyStroke(Key.DOWN)] * chance.randrange(7) + [KeyStroke(Key.OK)]
     if kind < 0.9:

@@ -11,7 +11,11 @@ from pathlib import Path
 from shutil import which
 
 from aiohttp import web
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
@@ -22,6 +26,9 @@ from tests.web.desk import FakeDesk, wizard_app
 
 AXE = Path(__file__).parent.parent / "peers/node_modules/axe-core/axe.min.js"
 OLD_PHONE, PHONE, DESKTOP = (320, 568), (390, 844), (1280, 800)  # pixels
+SHOWS = (
+    "return document.readyState === 'complete' && document.body.innerText.includes(arguments[0])"
+)
 PATIENCE = 15.0  # seconds on a loaded machine
 
 _OPTIONS = (
@@ -43,12 +50,12 @@ class Browser:
         self.driver = driver
         self.base = ""
         self._axe = AXE.read_text()
+        self._size = DESKTOP
 
     def look(self, size: tuple[int, int], *, dark: bool = False) -> None:
         """Be a phone or a desktop, in light or dark."""
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
-        self._tell("Emulation.setDeviceMetricsOverride", metrics | {"mobile": width < 600})
+        self._size = size
+        self._be(*size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._tell("Emulation.setEmulatedMedia", {"features": [scheme]})
 
@@ -91,6 +98,33 @@ class Browser:
             lambda driver: driver.execute_script(f"return !!({script})"), script
         )
 
+    def until_script(self, script: str, *what: object) -> None:
+        """Wait until a whole script with these arguments returns true."""
+        self.until_true(lambda: bool(self.driver.execute_script(script, *what)))
+
+    def until_text(self, words: str) -> None:
+        """Wait until the page shows ``words``."""
+        self.until_script(SHOWS, words)
+
+    def open_until(self, path: str, words: str) -> None:
+        """Open an address again and again until it shows ``words``; nobody may be there yet."""
+
+        def seen() -> bool:
+            try:
+                self.open(path)
+            except WebDriverException as error:
+                if "ERR_" not in str(error):
+                    raise
+                return False
+            return bool(self.driver.execute_script(SHOWS, words))
+
+        self.until_true(seen)
+
+    def forget(self) -> None:
+        """Be another browser: without cookies, and nowhere."""
+        self.driver.delete_all_cookies()
+        self.driver.get("about:blank")
+
     def until_true(self, seen: Callable[[], bool]) -> None:
         """Wait until something is so; a page may go while it is looked at."""
         WebDriverWait(
@@ -125,11 +159,23 @@ class Browser:
 
     def picture(self, path: Path) -> None:
         """The whole page as a PNG."""
-        height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        width = self.driver.execute_script("return window.innerWidth")
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        path.write_bytes(self.shot())
+
+    def shot(self, scale: float = 1.0) -> bytes:
+        """The whole page as a PNG; the window is as it was afterwards."""
+        height, width = self.driver.execute_script(
+            "return [document.documentElement.scrollHeight, window.innerWidth]"
+        )
+        self._be(width, height, scale)
+        try:
+            png: bytes = self.driver.get_screenshot_as_png()
+        finally:
+            self._be(*self._size)
+        return png
+
+    def _be(self, width: int, height: int, scale: float = 1.0) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale}
         self._tell("Emulation.setDeviceMetricsOverride", metrics | {"mobile": width < 600})
-        self.driver.save_screenshot(str(path))
 
 
 @contextmanager

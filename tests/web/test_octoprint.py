@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from appliance.errors import JobRefused
 from appliance.printer import api
+from tests.web import slicers
 from tests.web.local_world import GCODE, World, served
 
 NAME = "Schale größer; v2.gcode"
@@ -26,77 +26,16 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def prusa(world: World, content: bytes, *, printing: bool, name: str = NAME) -> bytes:
-    """libcurl's multipart as PrusaSlicer and OrcaSlicer use it: print, path, then the file."""
-    boundary = "------------------------0e5f0d1bd6f0d5a1"
-    started = "true" if printing else "false"
-    body = (
-        f"--{boundary}\r\n"
-        'Content-Disposition: form-data; name="print"\r\n\r\n'
-        f"{started}\r\n"
-        f"--{boundary}\r\n"
-        'Content-Disposition: form-data; name="path"\r\n\r\n'
-        "\r\n"
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
-    body += content + f"\r\n--{boundary}--\r\n".encode()
-    head = (
-        "POST /api/files/local HTTP/1.1\r\n"
-        f"Host: 127.0.0.1:{world.server.port}\r\n"
-        "User-Agent: PrusaSlicer/2.8.0\r\n"
-        "Accept: */*\r\n"
-        f"X-Api-Key: {world.access.api_key}\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"Content-Type: multipart/form-data; boundary={boundary}\r\n"
-        "Expect: 100-continue\r\n"
-        "Connection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    port, key = world.server.port, world.access.api_key
+    return slicers.prusa(port, key, content, printing=printing, name=name)
 
 
 def cura(world: World, content: bytes, *, printing: bool) -> bytes:
-    """Qt's multipart as Cura's plugin uses it: path, the file, then select and print."""
-    boundary = "boundary_.oOo._MTY4MDk4NzY1NDMyMTA="
-
-    def field(name: str, value: bytes, kind: str = "text/plain") -> bytes:
-        head = f"--{boundary}\r\nContent-Type: {kind}\r\n"
-        head += f"Content-Disposition: form-data; {name}\r\n\r\n"
-        return head.encode() + value + b"\r\n"
-
-    body = field('name="path"', b"")
-    body += field('name="file"; filename="UM_Vase.gcode"', content, "application/octet-stream")
-    body += field('name="select"', b"true")
-    if printing:
-        body += field('name="print"', b"true")
-    body += f"--{boundary}--\r\n".encode()
-    head = (
-        "POST /api/files/local HTTP/1.1\r\n"
-        f"Host: 127.0.0.1:{world.server.port}\r\n"
-        f"X-Api-Key: {world.access.api_key}\r\n"
-        "User-Agent: Cura/5.8.0 OctoPrintPlugin/3.7.3\r\n"
-        f'Content-Type: multipart/form-data; boundary="{boundary}"\r\n'
-        "MIME-Version: 1.0\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        "Connection: close\r\n"
-        "Accept-Encoding: gzip, deflate\r\n\r\n"
-    )
-    return head.encode() + body
+    return slicers.cura(world.server.port, world.access.api_key, content, printing=printing)
 
 
 async def send(world: World, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", world.server.port)
-    writer.write(request)
-    await writer.drain()
-    async with asyncio.timeout(20):
-        data = await reader.read()
-    writer.close()
-    data = data.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
-    head, _, body = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return int(first.split()[1]), headers, body
+    return await slicers.send(world.server.port, request)
 
 
 async def test_prusaslicer_starts_a_print(world: World) -> None:

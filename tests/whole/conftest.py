@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from appliance.agent.client import clear_plate, look
 from appliance.config import load
 from appliance.printer.client import PrinterClient
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
+from appliance.sim.cloud_records import Account
 from appliance.sim.cloud_state import CloudState
 from appliance.sim.marlin import MarlinOptions
 from appliance.sim.printer import PtyPrinter
@@ -25,9 +27,7 @@ CONFIG = """\
 [cloud]
 url = "{url}"
 mfg = "test"
-email = "{email}"
-pin = "{pin}"
-status_interval = 0.5
+{account}status_interval = 0.5
 idle_image_interval = 1.0
 printing_image_interval = 1.0
 [printer]
@@ -40,7 +40,7 @@ height = 240
 [timelapse]
 interval = 0.2
 [web]
-port = 0
+port = {page_port}
 [setup]
 simulated_network = true
 [paths]
@@ -53,6 +53,9 @@ gcode = ["M117 hello"]
 label = "Restart the agent"
 action = "restart-agent"
 """
+
+ACCOUNT = f'email = "{DEFAULT_EMAIL}"\npin = "{DEFAULT_PIN}"\n'
+STRANGER = Account("other@example.com", "987654")  # whose printer it may be already
 
 PANEL = """\
 [panel]
@@ -86,6 +89,13 @@ class Daemon:
                 *self._command, stdout=log, stderr=log
             )
 
+    async def keep_running(self) -> None:
+        """Start it, and start it again whenever it ends, as systemd does."""
+        while True:
+            await self.start()
+            assert self.process is not None
+            await self.process.wait()
+
     async def kill(self) -> None:
         await self._end(signal.SIGKILL)
 
@@ -105,17 +115,25 @@ class Whole:
     """Cloud, printer and both daemons."""
 
     def __init__(
-        self, folder: Path, cloud: LocalCloud, board: PtyPrinter, further: str = ""
+        self,
+        folder: Path,
+        cloud: LocalCloud,
+        board: PtyPrinter,
+        further: str = "",
+        *,
+        account: str = ACCOUNT,
+        page_port: int = 0,
     ) -> None:
         self.folder = folder
         self.cloud = cloud
         self.board = board
+        self.page = f"http://127.0.0.1:{page_port}"
         self.config = folder / "config.toml"
         self.config.write_text(
             (CONFIG + further).format(
                 url=cloud.url,
-                email=DEFAULT_EMAIL,
-                pin=DEFAULT_PIN,
+                account=account,
+                page_port=page_port,
                 port=board.path,
                 folder=folder,
             )
@@ -187,6 +205,36 @@ async def panelled(tmp_path: Path) -> AsyncIterator[Whole]:
     """With a front panel, whose keys and display are at `run/panel.sock`."""
     async with _world(tmp_path, PANEL) as world:
         yield world
+
+
+@pytest.fixture
+async def flashed(tmp_path: Path) -> AsyncIterator[Whole]:
+    """From a flashed card: nothing is set up; with a panel. Daemons that end are started again."""
+    board = PtyPrinter(MarlinOptions(speed=200.0), link=tmp_path / "ttyPrinter")
+    accounts = (Account(DEFAULT_EMAIL, DEFAULT_PIN), STRANGER)
+    async with (
+        LocalCloud(CloudOptions(folder=tmp_path / "cloud", accounts=accounts)) as cloud,
+        board,
+    ):
+        world = Whole(tmp_path, cloud, board, PANEL, account="", page_port=_free_port())
+        daemons = (world.printer, world.agent)
+        tasks = [asyncio.create_task(one.keep_running()) for one in daemons]
+        try:
+            yield world
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for one in daemons:
+                await one.stop()
+
+
+def _free_port() -> int:
+    """One that stays the same when the agent begins anew, as port 80 of a device does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture
