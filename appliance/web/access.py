@@ -230,6 +230,10 @@ class Access:
         if wait > 0:
             raise NotLetIn(f"Too many wrong passwords. Try again in {in_words(wait)}.")
 
+    def set_password(self, password: str) -> None:
+        """Another password, as its hash."""
+        self._password = password
+
     def claim(self, caller: Caller) -> str:
         """The cookie of a new session for the first browser, where that is a way in, else ''.
 
@@ -241,8 +245,11 @@ class Access:
         return self._begin(caller, "it was the first on first boot")
 
     def _may_claim(self, caller: Caller) -> bool:
-        if self._panel or self._password or not self.look().first_boot:
+        around = self.look()
+        if self._panel or self._password or not around.first_boot:
             return False
+        if not around.hotspot_protected and over_hotspot(caller.local, caller.peer):
+            return False  # anybody in the street is on it
         idle = self._clock.now() - self._session_used
         return _is_near(caller.peer) and (not len(self._sessions) or idle >= CLAIM_IDLE)
 
@@ -274,6 +281,10 @@ class Access:
     def feed_key(self) -> str:
         """Part of the camera's address that the cloud is told: ``?key=``."""
         return self._sessions.feed_key
+
+    def save_again(self) -> None:
+        """Keep what a full disk did not take before."""
+        self._sessions.save_again()
 
     # Setup mode.
 

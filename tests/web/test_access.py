@@ -275,6 +275,15 @@ def test_without_panel_and_password_the_first_browser_sets_up() -> None:
     assert not door.access.known(session)
 
 
+def test_over_an_open_hotspot_nobody_is_the_first() -> None:
+    door = Doorway(panel=False)
+    door.first_boot(hotspot_protected=False)
+    stranger = browser(door, "10.42.0.77", local="10.42.0.1")
+    assert not door.access.ways(stranger).claim
+    assert door.access.claim(stranger) == ""
+    assert door.access.claim(browser(door)), "by the cable"
+
+
 @pytest.mark.parametrize(
     ("door", "first_boot", "peer"),
     [
