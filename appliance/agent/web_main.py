@@ -141,7 +141,7 @@ class Front:
         wizard = Wizard(self.desk, self._values, inside.photographer.picture)
         octoprint = OctoPrint(deeds, uploads, self.access)
         routes = [*wizard.routes(), *local.routes(), *octoprint.routes()]
-        name = f"The printer {device_name()}"
+        name = device_name()
 
         def seen(request: web.Request) -> tuple[str, str]:
             self.watch.touch()  # whoever asks anything may be on the hotspot
@@ -165,6 +165,7 @@ class Front:
             self.desk.run(),
             self._carry_out_orders(),
             self._know_makes(),
+            self._know_zones(),
             self._follow_use(),
         ]
 
@@ -264,6 +265,13 @@ class Front:
                 await asyncio.sleep(MAKES_PAUSE)
             else:
                 await state.revision.wait_beyond(seen)
+
+    async def _know_zones(self) -> None:
+        """The first page of a new device shall not wait for a folder of files to be read."""
+        if self.desk.active and self.server is not None:
+            from appliance.setup.fields import time_zones  # noqa: PLC0415 - for a page alone
+
+            await asyncio.to_thread(time_zones)
 
     async def _follow_use(self) -> None:
         """Whoever looks at the wizard's pages keeps setup mode open."""
