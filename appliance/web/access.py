@@ -286,6 +286,10 @@ class Access:
         """Keep what a full disk did not take before."""
         self._sessions.save_again()
 
+    def save_again(self) -> None:
+        """Keep what a full disk did not take before."""
+        self._sessions.save_again()
+
     # Setup mode.
 
     def setup_used(self) -> None:
