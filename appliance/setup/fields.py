@@ -220,15 +220,6 @@ def wifi_password(text: str) -> str:
     raise ValueError(_CONTROLS)
 
 
-def hotspot_password(text: str) -> str:
-    """Of our own Wi-Fi: 8 to 63 characters that every phone can type and every LCD shows."""
-    if not wifi_password(text):
-        raise ValueError(f"Enter at least {MIN_PASSPHRASE} characters.")
-    if not (text.isascii() and text.isprintable()) or text != text.strip():
-        raise ValueError("Use letters, digits and signs without accents, no space at the ends.")
-    return text
-
-
 def own_password(text: str) -> str:
     """Of the local page: 8 to 128 characters, or none."""
     if not text:

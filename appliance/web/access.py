@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 TRIES_FREE, TRIES_LONGEST = 3, 900.0  # wrong passwords without a wait, longest wait in s
 TRIES_EACH, TRIES_TOGETHER, TRIES_WITHIN = 30, 100, 3600.0
 MAX_PASSWORD = 256  # characters
-SETUP_TIMEOUT = 300.0  # seconds after which an unused setup mode is left
 CLAIM_IDLE = 900.0  # seconds after which the first browser may be another one
 
 
@@ -262,10 +261,6 @@ class Access:
         """End the caller's session."""
         self._sessions.end(caller.session)
 
-    def sign_out_all(self) -> None:
-        """End every session."""
-        self._sessions.end_all()
-
     # Keys.
 
     @property
@@ -286,10 +281,6 @@ class Access:
         """Keep what a full disk did not take before."""
         self._sessions.save_again()
 
-    def save_again(self) -> None:
-        """Keep what a full disk did not take before."""
-        self._sessions.save_again()
-
     # Setup mode.
 
     def setup_used(self) -> None:
@@ -299,11 +290,6 @@ class Access:
     def setup_idle(self) -> float:
         """Seconds since then."""
         return self._clock.now() - self._setup_used
-
-    @property
-    def setup_expired(self) -> bool:
-        """Nobody used the setup mode for five minutes."""
-        return self.setup_idle() >= SETUP_TIMEOUT
 
 
 def in_words(seconds: float) -> str:
