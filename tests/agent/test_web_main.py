@@ -14,10 +14,11 @@ import aiohttp
 import msgspec
 import pytest
 
+from appliance import store
 from appliance.agent import client, setup_answers, web_main
 from appliance.agent.main import run
 from appliance.config import CameraSettings, CameraSource, CloudSettings, PathSettings, Settings
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, StorageError
 from appliance.settings_panel import PanelSettings
 from appliance.settings_web import SetupSettings, WebSettings, WifiSettings
 from appliance.sim import network_memory
@@ -236,3 +237,25 @@ async def test_a_page_that_cannot_be_served_keeps_nobody_down(settings: Settings
     off = msgspec.structs.replace(settings, web=WebSettings(enabled=False))
     async with agent(off) as (_, port):
         assert port == 0
+
+
+async def test_a_full_disk_at_the_first_start_stops_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = store.write_atomic, asyncio.Event()
+    secrets = {"web.json", "hotspot.json"}
+
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        if path.name in secrets and not room.is_set():
+            raise StorageError("The disk is full.")
+        write(path, data, mode)
+
+    monkeypatch.setattr(store, "write_atomic", full)
+    monkeypatch.setattr(web_main, "KEEP_PAUSE", 0.05)
+    async with agent(settings) as (_, port), browser(port) as phone:
+        await phone.until("/", "Welcome")
+        assert not any((settings.state_folder / name).exists() for name in secrets)
+        room.set()
+        async with asyncio.timeout(PATIENCE):
+            while not all((settings.state_folder / name).exists() for name in secrets):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
