@@ -38,5 +38,6 @@ def test_the_boot_file_is_one() -> None:
     settings = config.check(tomllib.loads(example), "the example")
     assert settings.wifi.ssid == "Workshop"
     assert settings.cloud.pin == "1234"
+    assert settings.web.password
     hidden = config.check(tomllib.loads(example.replace("# hidden", "hidden")), "the example")
     assert hidden.wifi.hidden

@@ -83,8 +83,10 @@ def _taken(cloud: LocalCloud) -> Iterator[None]:
     """Another account has a printer with this device's MAC address."""
     key = PrinterKey.generate().public_pem()
     account = cloud.state.accounts[OTHER_EMAIL]
+    mac = mac_address()
+    assert mac
     _, serial = cloud.state.register(
-        mfg="test", email=OTHER_EMAIL, pin=account.pin, public_key=key, mac=mac_address()
+        mfg="test", email=OTHER_EMAIL, pin=account.pin, public_key=key, mac=mac
     )
     assert serial is not None
     yield
@@ -401,6 +403,7 @@ async def _print_from_a_slicer(owner: Owner, square: Square) -> None:
     await owner.does(owner.browser.open, "/settings")
     key = await owner.does(lambda: owner.browser.find("#api-key").get_attribute("value"))
     await owner.shot("settings")
+    assert key
     port = int(world.page.rpartition(":")[2])
     request = slicers.prusa(port, key, square(3000), printing=True, name="Tower.gcode")
     status, _, body = await slicers.send(port, request)
