@@ -13,7 +13,7 @@ from appliance.agent.api import RegisterAs
 from appliance.agent.boot_orders import REGISTER_PAUSES, BootOrders
 from appliance.agent.membership import NotRegistered
 from appliance.errors import CloudError
-from appliance.host.network_api import Link
+from appliance.host.network_api import Link, NetworkState
 from appliance.printer.api import Problem
 from appliance.setup.api import BootFileNews
 from appliance.setup.boot_file import BootFile
@@ -158,11 +158,19 @@ async def test_a_router_that_is_off_is_waited_for_but_not_under_a_persons_hands(
 
 
 async def test_a_network_that_works_is_not_given_up_for_one_that_is_not_found(
-    card: Card,
+    card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card.world.air.vanish(b"Workshop")
     card.world.air.appear(SimulatedWifi(ssid=b"Home"))
     orders = card.orders(WIFI)
+    tried: list[bytes] = []
+    join = card.world.network.join
+
+    async def seen(ssid: bytes, password: str, *, hidden: bool = False) -> NetworkState:
+        tried.append(ssid)
+        return await join(ssid, password, hidden=hidden)
+
+    monkeypatch.setattr(card.world.network, "join", seen)
     async with card.world.alive():
         run = asyncio.create_task(orders.run())
         await card.waits()
@@ -172,6 +180,7 @@ async def test_a_network_that_works_is_not_given_up_for_one_that_is_not_found(
             card.turn.release()
             await card.waits()
             assert card.world.state.network.ssid == b"Home"
+        assert tried == [b"Workshop", b"Home"], "trying another one would end it"
         card.world.air.vanish(b"Home")
         card.world.air.appear(SimulatedWifi(ssid=b"Workshop"))
         await card.world.link(Link.NONE)
