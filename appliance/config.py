@@ -36,7 +36,9 @@ from appliance.settings_web import SetupSettings, WebSettings, WifiSettings, web
 SYSTEM_FILE = Path("/etc/polar-appliance/config.toml")
 BOOT_FILE = Path("/boot/firmware/polar-appliance.toml")
 DEVICE_FILE = "settings.toml"  # in the state folder
-SECRET_KEYS = frozenset({"cloud.pin", "wifi.password", "web.api_key", "web.password_hash"})
+SECRET_KEYS = frozenset(
+    {"cloud.pin", "wifi.password", "web.api_key", "web.password", "web.password_hash"}
+)
 
 Seconds = Annotated[float, Meta(gt=0)]
 Dimension = Annotated[int, Meta(ge=64, le=4096)]
@@ -153,6 +155,17 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def has_ok(self) -> bool:
         """A person can confirm something at the device."""
         return self.buttons.any or bool(self.panel.simulated)
+
+    @property
+    def shows_codes(self) -> bool:
+        """A browser's code can be read at the device, and confirmed there."""
+        shown = self.panel.display is not DisplayKind.NONE or bool(self.panel.simulated)
+        return shown and self.has_ok
+
+    @property
+    def has_way_in(self) -> bool:
+        """A browser can be let in once the setup is done, or there is no page at all."""
+        return self.shows_codes or bool(self.web.password_hash) or not self.web.enabled
 
     @property
     def state_folder(self) -> Path:

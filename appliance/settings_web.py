@@ -11,6 +11,7 @@ from msgspec import Meta
 
 MAX_SSID = 32  # bytes (IEEE 802.11, 9.4.2.2)
 MIN_PASSPHRASE, MAX_PASSPHRASE = 8, 63  # bytes (IEEE 802.11, J.4)
+MIN_PASSWORD, MAX_PASSWORD = 8, 128  # characters of the page's own
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
@@ -26,6 +27,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_upload: Annotated[int, Meta(gt=0)] = 500_000_000  # bytes of a G-code file
     api_key: Annotated[str, Meta(max_length=128)] = ""  # empty: made once, kept with the state
     password_hash: Annotated[str, Meta(max_length=512)] = ""  # empty: a code at the panel
+    password: str = ""  # on the boot partition alone: its hash is kept, then it is wiped
+
+    def __repr__(self) -> str:
+        return f"WebSettings({self.host!r}, {self.port}, …)"
 
 
 class WifiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +62,10 @@ def web_problems(web: WebSettings, wifi: WifiSettings) -> Iterator[tuple[str, st
     """(key, what is wrong with it) for what types alone cannot say. Repeats no secret."""
     if web.api_key and not (web.api_key.isascii() and web.api_key.isalnum()):
         yield "web.api_key", "Expected letters and digits alone."
+    if web.password and not MIN_PASSWORD <= len(web.password) <= MAX_PASSWORD:
+        yield "web.password", f"Expected {MIN_PASSWORD} to {MAX_PASSWORD} characters, or nothing."
+    if not web.password.isprintable():
+        yield "web.password", "Expected characters that can be typed."
     if wifi.password and not wifi.ssid:
         yield "wifi.ssid", "Expected the name of the Wi-Fi that the password belongs to."
     if len(wifi.name) > MAX_SSID:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from appliance.agent.api import RegisterAs
 from appliance.agent.membership import PASSING, NotRegistered
@@ -69,7 +69,8 @@ class BootOrders:
         self._state = state
         self._told = told
         self._sleep = sleep
-        self._order = file.read()
+        self._turn = asyncio.Lock()  # each wipes its own secret from the one file
+        self._order = self._read()
         self._see(self._order.news)
         if self._order.wifi is not None:
             watch.hold()
@@ -80,25 +81,49 @@ class BootOrders:
         return self._order.account is not None
 
     async def run(self) -> None:
-        """Carry it out, then return."""
-        if self._order.wifi is not None:
-            await self._join(self._order.wifi)
-        if self._order.account is not None:
-            await self._register(self._order.account)
+        """Carry it out, then return. A cable may lead to the cloud while a Wi-Fi is not found."""
+        async with asyncio.TaskGroup() as group:
+            if self._order.wifi is not None:
+                group.create_task(self._safely("wifi", self._first(self._order.wifi)))
+            if self._order.account is not None:
+                group.create_task(self._safely("cloud", self._register(self._order.account)))
+
+    def _read(self) -> BootOrder:
+        try:
+            return self._file.read()
+        except Exception:  # boundary of the file: the device starts without it
+            log.exception("boot file")
+            return BootOrder(news=BootFileNews(problem=_mistake("the file")))
+
+    async def _safely(self, name: str, order: Coroutine[Any, Any, None]) -> None:
+        try:
+            await order
+        except Exception:  # boundary of one order: the agent goes on
+            log.exception("boot file: %s", name)
+            await self._report(_mistake(name))
+
+    async def _first(self, wifi: WifiSettings) -> None:
+        try:
+            await self._join(wifi)
+        except BaseException:
+            self._watch.release()
+            raise
 
     async def _join(self, wifi: WifiSettings) -> None:
         while True:
             problem = await self._joined(wifi)
             if problem is None:
-                self._see(await asyncio.to_thread(self._file.wifi_joined, wifi))
+                async with self._turn:
+                    self._see(await asyncio.to_thread(self._file.wifi_joined, wifi))
                 return
             text = f"polar-appliance.toml: wifi: {problem.long}"
-            self._report(Problem(problem.short, text))
+            await self._report(Problem(problem.short, text))
             self._told(problem.long)
             if problem.problem not in PATIENT:
                 return
             await self._sleep(JOIN_PAUSE)
-            while self._watch.in_use:  # a person at the hotspot is not thrown out
+            # A person at the hotspot is not thrown out, nor a network that works given up.
+            while self._watch.in_use or self._watch.linked:
                 await self._sleep(JOIN_PAUSE)
 
     async def _joined(self, wifi: WifiSettings) -> JoinFailed | None:
@@ -118,25 +143,39 @@ class BootOrders:
 
     async def _register(self, account: OrderedAccount) -> None:
         for turn in itertools.count():
-            if self._account.serial_number is not None:
-                self._see(await asyncio.to_thread(self._file.registered))
+            if self._registered():
+                async with self._turn:
+                    self._see(await asyncio.to_thread(self._file.registered))
                 return
             try:
                 await self._account.register(RegisterAs(account.email, account.pin))
                 continue
             except NotRegistered as error:
+                if self._registered():
+                    continue  # a person was quicker
                 if error.reason not in PASSING:
-                    self._report(Problem("Not registered", f"polar-appliance.toml: {error.long}"))
+                    await self._report(
+                        Problem("Not registered", f"polar-appliance.toml: {error.long}")
+                    )
                     return
             except CloudError as error:
                 log.info("registering: %s", error.long)
             await self._sleep(REGISTER_PAUSES[min(turn, len(REGISTER_PAUSES) - 1)])
 
-    def _report(self, problem: Problem) -> None:
-        self._file.report(problem)
+    def _registered(self) -> bool:
+        return self._account.serial_number is not None
+
+    async def _report(self, problem: Problem) -> None:
+        async with self._turn:
+            await asyncio.to_thread(self._file.report, problem)
         self._see(BootFileNews(problem=problem))
 
     def _see(self, news: BootFileNews) -> None:
         if news.problem is not None:
             log.error("boot file: %s", news.problem.long)
             self._state.see_problem(news.problem)
+
+
+def _mistake(what: str) -> Problem:
+    long = f"polar-appliance.toml: {what}: the appliance made a mistake; its log tells more."
+    return Problem("Check boot file", long)

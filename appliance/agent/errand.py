@@ -45,11 +45,6 @@ class Errands:
         self._task = asyncio.create_task(self._run(work), name=self._name)
         return True
 
-    def forget(self) -> None:
-        """What came of the last one need not be shown any longer."""
-        if not self.running and self.view != Errand():
-            self._see(Errand())
-
     async def close(self) -> None:
         """Break off what is under way."""
         if self._task is not None:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 RETRY_PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds; the last one is repeated
 PATIENCE = 60.0  # seconds that a person waits for a registration
-PASSING = frozenset({"SERVER_ERROR", "CONNECTION_LOST"})
+PASSING = frozenset({"SERVER_ERROR", "CONNECTION_LOST", "STILL_REGISTERING"})
 """Reasons that go away by themselves; any other needs a person (section 2.13)."""
 
 

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AWAY = 2.0  # seconds between two looks while there is no network
 LOOK_JOINED = 60.0  # seconds while there is one; what changes is told anyway
+NOWHERE = frozenset({JoinProblem.NO_INTERNET, JoinProblem.CAPTIVE})  # joined all the same
 
 
 class NetworkWatch:
@@ -57,7 +58,7 @@ class NetworkWatch:
         self._setup_mode = False
         self._used_at: float | None = None
         self._country = ""
-        self._said = ""
+        self._said: set[str] = set()
 
     def touch(self) -> None:
         """Somebody asked for a page: the hotspot is not closed under their hands."""
@@ -78,9 +79,19 @@ class NetworkWatch:
         """A Wi-Fi will be joined first thing: no hotspot before that was tried."""
         self._radio.join_began()
 
+    def release(self) -> None:
+        """It will not be joined after all."""
+        self._radio.join_ended(self._clock(), failed=False)
+        self._wake.set()
+
+    @property
+    def linked(self) -> bool:
+        """There is a network that is not our own."""
+        return self._state.network.link in (Link.ETHERNET, Link.WIFI)
+
     def explain(self) -> None:
-        """Joining failed in the last life: the hotspot, where a person finds the reason."""
-        self._radio.join_ended(self._clock(), failed=True)
+        """What was joined in the last life leads nowhere: the hotspot, where a person reads it."""
+        self._radio.join_ended(self._clock(), failed=True, leads_nowhere=True)
         self._wake.set()
 
     def look(self) -> None:
@@ -94,7 +105,7 @@ class NetworkWatch:
         while True:
             self._wake.clear()
             await self._turn_once()
-            joined = self._state.network.link in (Link.ETHERNET, Link.WIFI)
+            joined = self.linked
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_JOINED if joined else LOOK_AWAY):
                     await self._wake.wait()
@@ -116,16 +127,17 @@ class NetworkWatch:
         """Join for a person who waits. Raises JoinFailed; the hotspot is back soon then."""
         async with self._turn:
             self._radio.join_began()
-            failed = True
+            failed, leads_nowhere = True, False
             try:
                 network = await self._network.join(ssid, password, hidden=hidden)
                 failed = False
-            except JoinFailed:
+            except JoinFailed as error:
+                leads_nowhere = error.problem in NOWHERE
                 raise
             except NetworkError as error:
                 raise JoinFailed(JoinProblem.OTHER, error.long, short=error.short) from error
             finally:
-                self._radio.join_ended(self._clock(), failed=failed)
+                self._radio.join_ended(self._clock(), failed=failed, leads_nowhere=leads_nowhere)
                 self._wake.set()
             self._see(network)
             return network
@@ -142,9 +154,7 @@ class NetworkWatch:
             log.exception("the network")
 
     async def _act(self) -> None:
-        if self._country:
-            country, self._country = self._country, ""
-            await self._network.set_country(country)
+        await self._tell_country()
         now = self._clock()
         wish = self._radio.decide(
             Situation(
@@ -167,6 +177,18 @@ class NetworkWatch:
             self._radio.refused(self._clock())
             raise
 
+    async def _tell_country(self) -> None:
+        """Until the radio took it: early in a start its service may not run yet."""
+        if not self._country:
+            return
+        try:
+            await self._network.set_country(self._country)
+            self._country = ""
+        except ApplianceError as error:
+            self._complain(error.long)
+        except Exception as error:  # noqa: BLE001 - boundary of a driver: the hotspot goes on
+            self._complain(f"the country: {error!r}", trace=True)
+
     async def _look_around(self) -> None:
         """What there is to be joined, before the radio is busy with our own Wi-Fi."""
         if self.networks:
@@ -180,15 +202,15 @@ class NetworkWatch:
         before = self._state.network
         if network == before:
             return
-        self._said = ""  # whatever failed before is over
+        self._said.clear()  # whatever failed before is over
         self._state.see_network(network)
         joined = network.link in (Link.ETHERNET, Link.WIFI) and bool(network.ip)
         another = (before.link, before.ip, before.ssid) != (network.link, network.ip, network.ssid)
         if joined and (another or (network.internet and not before.internet)):
             self._returned()
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str, *, trace: bool = False) -> None:
         """Once for each fault: it is tried every few seconds."""
-        if text != self._said:
-            self._said = text
-            log.warning("network: %s", text)
+        if text not in self._said:
+            self._said.add(text)
+            log.warning("network: %s", text, exc_info=trace)

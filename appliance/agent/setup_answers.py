@@ -136,6 +136,11 @@ async def before_radio_changes(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+async def keep_password(own: OwnSettings, password: str) -> None:
+    """Keep the hash of the page's password. Raises ConfigError and StorageError."""
+    own.change({"web.password_hash": await asyncio.to_thread(hashed, password)})
+
+
 def hashed(password: str) -> str:
     """What is kept of the page's password; takes some 50 ms and 16 MiB for a moment."""
     from appliance.web.passwords import hash_password  # noqa: PLC0415 - for a page alone

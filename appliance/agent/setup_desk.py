@@ -22,7 +22,7 @@ from appliance.agent.setup_answers import (
     Devices,
     Errors,
     before_radio_changes,
-    hashed,
+    keep_password,
     kept,
     registering,
     renew_printer,
@@ -30,7 +30,7 @@ from appliance.agent.setup_answers import (
 )
 from appliance.agent.state import AgentState
 from appliance.config import Settings
-from appliance.errors import ApplianceError, StorageError
+from appliance.errors import ApplianceError, ConfigError, StorageError
 from appliance.host.network import readable
 from appliance.host.network_api import JoinFailed, Link, NetworkError
 from appliance.setup import fields as forms
@@ -47,6 +47,7 @@ UNUSED = 300.0  # seconds after which an unused setup mode is left
 TICK = 10.0  # seconds between two looks at that
 BUILT_IN = ("moves", "panel", "web")  # settings that are read at the start of the agent alone
 RECORD = "setup.json"
+NO_WAY_IN = "Choose a password: this device cannot show and confirm a visitor's code."
 MODE = "setup-mode"  # in the run folder: setup mode outlives the agent, but no power cut
 
 
@@ -221,7 +222,7 @@ class Desk:
         self._see(steps.settled(self._record, self._facts()))
         registered = self._devices.account.serial_number is not None
         untouched = self.first_boot and self._record.answers == Answers()
-        if registered and not self._was_registered and untouched:
+        if registered and not self._was_registered and untouched and self._can_be_left():
             self._finish()  # by its settings, with no person in between
         if self._was_registered and not registered and self._record.finished:
             await self.open_setup()  # it was taken out of the cloud
@@ -235,8 +236,7 @@ class Desk:
 
     def _can_be_left(self) -> bool:
         """There is a way in later without what a person may still set at the last step."""
-        own = self._devices.own.settings
-        return self.first_boot and bool(own.has_ok or own.web.password_hash)
+        return self.first_boot and self._devices.own.settings.has_way_in
 
     def _see_join_that_was_cut(self) -> None:
         """The power went after the Wi-Fi was joined and before what came of it was seen."""
@@ -366,14 +366,18 @@ class Desk:
         return said
 
     async def _take_done(self, fields: Fields) -> Errors:
+        if not (self._record.finished or self._record.step is Step.DONE):
+            return {}  # a form of a page that is not open yet
         password = forms.page_password(fields)
         if isinstance(password, Wrong):
             return password.errors
         if password:
-            digest = await asyncio.to_thread(hashed, password)
-            errors = kept(self._devices.own, {"web.password_hash": digest}, "password")
-            if errors:
-                return errors
+            try:
+                await keep_password(self._devices.own, password)
+            except ConfigError as error:
+                return {"password": error.long}
+        if not self._devices.own.settings.has_way_in:
+            return {"password": NO_WAY_IN}
         self._finish()
         return {}
 
@@ -385,6 +389,7 @@ class Desk:
             network=network,
             has_camera=self._devices.has_camera(),
             has_panel=own.has_panel,
+            confirms=own.shows_codes,
             has_header=self._devices.has_header,
             registered=self._devices.account.serial_number is not None,
             hotspot=network.link is Link.HOTSPOT,
@@ -429,7 +434,7 @@ class Desk:
         except StorageError as error:
             log.error("the setup begins anew: %s", error.long)
             record = None
-        if record is None and self._was_registered:
+        if record is None and self._was_registered and self._settings.has_way_in:
             return SetupRecord(step=Step.DONE, finished=True)  # set up before there was a wizard
         return record or SetupRecord()
 

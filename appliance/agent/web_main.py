@@ -16,7 +16,7 @@ from aiohttp import web
 from appliance.agent.acts import Acts
 from appliance.agent.api import RegisterAs
 from appliance.agent.boot_orders import BootOrders
-from appliance.agent.hotspot import own_hotspot
+from appliance.agent.hotspot import keep, own_hotspot
 from appliance.agent.membership import Membership
 from appliance.agent.moves import Moves
 from appliance.agent.network_watch import NetworkWatch
@@ -59,6 +59,7 @@ Task = Coroutine[Any, Any, object]
 
 ANSWER_TIME = 1.0  # seconds for the answer that says that the agent begins anew
 USE_PAUSE = 5.0  # seconds between two looks whether the wizard was used
+KEEP_PAUSE = 60.0  # seconds until a disk that was full is tried again
 MAKES_PAUSE = 60.0  # seconds until the list of makes is asked for again
 SIMULATED_PHONE = "10.42.0.23"  # who is on the simulated hotspot
 
@@ -141,7 +142,7 @@ class Front:
         wizard = Wizard(self.desk, self._values, inside.photographer.picture)
         octoprint = OctoPrint(deeds, uploads, self.access)
         routes = [*wizard.routes(), *local.routes(), *octoprint.routes()]
-        name = f"The printer {device_name()}"
+        name = device_name()
 
         def seen(request: web.Request) -> tuple[str, str]:
             self.watch.touch()  # whoever asks anything may be on the hotspot
@@ -165,7 +166,9 @@ class Front:
             self.desk.run(),
             self._carry_out_orders(),
             self._know_makes(),
+            self._know_zones(),
             self._follow_use(),
+            self._keep_again(),
         ]
 
     async def close(self) -> None:
@@ -264,6 +267,21 @@ class Front:
                 await asyncio.sleep(MAKES_PAUSE)
             else:
                 await state.revision.wait_beyond(seen)
+
+    async def _know_zones(self) -> None:
+        """The first page of a new device shall not wait for a folder of files to be read."""
+        if self.desk.active and self.server is not None:
+            from appliance.setup.fields import time_zones  # noqa: PLC0415 - for a page alone
+
+            await asyncio.to_thread(time_zones)
+
+    async def _keep_again(self) -> None:
+        """What a full disk did not take at the start."""
+        folder, kept = self._inside.settings.state_folder, False
+        while True:
+            await asyncio.sleep(KEEP_PAUSE)
+            self.access.save_again()
+            kept = kept or await asyncio.to_thread(keep, folder, self.watch.hotspot)
 
     async def _follow_use(self) -> None:
         """Whoever looks at the wizard's pages keeps setup mode open."""

@@ -233,6 +233,7 @@ class CloudClient:
                 return await self._registration
             finally:
                 self._registration = None
+                self._session.forget_wish()  # who gave up must not be registered later
 
     async def unregister(self) -> Unregistered | UnregisterFailed:
         """Take this printer out of the cloud; raises CloudError when no answer comes."""

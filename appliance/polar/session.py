@@ -213,11 +213,15 @@ class Session:
         if self.online:
             return [_failed("ALREADY_REGISTERED")]
         if self._state is SessionState.REGISTERING:
-            return [Ignored("A registration is under way already; its answer comes first.")]
+            return [_failed("STILL_REGISTERING")]
         self._wish = _Registration(email, pin, use_cloud_key or self._key is None)
         if self._state is SessionState.UNREGISTERED:
             return self._begin_registration(self._wish)
         return []
+
+    def forget_wish(self) -> None:
+        """Nobody waits any longer: a registration that was not sent yet never will be."""
+        self._wish = None
 
     def unregister(self) -> list[Action]:
         """Take the printer out of the cloud."""
@@ -329,7 +333,9 @@ class Session:
         return [Send(message)]
 
     def _key_pair(self, message: messages.KeyPair) -> list[Action]:
-        if self._wish is None or message.status is not messages.Result.SUCCESS:
+        if self._wish is None:
+            return self._give_up(Ignored("keyPair was ignored: nobody waits for it any longer."))
+        if message.status is not messages.Result.SUCCESS:
             return self._give_up(_failed("KEY_PAIR_FAILED", message.message))
         self._state = SessionState.KEY_RECEIVED
         self._asked = asked = CheckPair(message.private or "", message.public or "")
@@ -348,7 +354,7 @@ class Session:
         closing = Close("Registered; connecting again with the new serial number.")
         return [*news, Registered(serial_number), closing]
 
-    def _give_up(self, failure: RegistrationFailed) -> list[Action]:
+    def _give_up(self, failure: RegistrationFailed | Ignored) -> list[Action]:
         """No registration: wait for another wish, or go back to the identity there was."""
         self._wish = None
         self._cloud_key = None

@@ -60,6 +60,8 @@ REGISTRATION_TEXT: Final[Mapping[str, str]] = {
     "Unregister it first if it shall go to another account.",
     "CONNECTION_LOST": "The connection was lost before the Polar Cloud answered. "
     "Register again; a printer that is known already gets the same serial number.",
+    "STILL_REGISTERING": "The Polar Cloud has not answered the registration before this one yet. "
+    "Try again in a minute.",
     "KEY_PAIR_FAILED": "The Polar Cloud could not make a key for this printer. "
     "Try again in a few minutes.",
     "BAD_KEY_PAIR": "The key that the Polar Cloud made cannot be used. "

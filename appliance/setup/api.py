@@ -50,6 +50,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkState = NetworkState()
     has_camera: bool = False
     has_panel: bool = False
+    confirms: bool = False  # a browser's code can be shown and confirmed at the device
     has_header: bool = False  # pins to which a panel can be connected
     registered: bool = False
     hotspot: bool = False  # the person is connected through our own Wi-Fi

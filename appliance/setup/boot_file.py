@@ -1,6 +1,6 @@
 """``polar-appliance.toml`` on the boot partition: a setup without a phone.
 
-What it asks for once (join a Wi-Fi, register with a PIN) is handed out by :meth:`BootFile.read`
+What it asks for once (a password, a Wi-Fi, a PIN) is handed out by :meth:`BootFile.read`
 and taken over by the agent; then the secrets are wiped from it. Its other settings stay in
 force as a layer of the configuration. What is wrong is written beside it, in words.
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 PROBLEM_NAME = "polar-appliance-problem.txt"
 RECORD_NAME = "boot-file.json"
 LONGEST = 256 * 1024  # bytes
-WIFI_KEY, PIN_KEY = "wifi.password", "cloud.pin"
+WIFI_KEY, PIN_KEY, PAGE_KEY = "wifi.password", "cloud.pin", "web.password"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -50,7 +50,11 @@ class BootOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     wifi: WifiSettings | None = None
     account: Account | None = None
+    page_password: str = ""  # of the local page
     news: BootFileNews = BootFileNews()
+
+    def __repr__(self) -> str:
+        return f"BootOrder({self.wifi!r}, {self.account!r}, …)"
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +100,10 @@ class BootFile:
     def registered(self) -> BootFileNews:
         """The PIN was used, or is not needed any more: wipe it."""
         return self._wipe(PIN_KEY, self._taken())
+
+    def password_kept(self) -> BootFileNews:
+        """The hash of the page's password is kept: wipe the password."""
+        return self._wipe(PAGE_KEY, self._taken())
 
     def report(self, problem: Problem | None) -> BootFileNews:
         """Write ``problem`` beside the file for whoever puts the card into a computer.
@@ -143,6 +151,7 @@ class BootFile:
         return BootOrder(
             wifi=settings.wifi if _asks(settings.wifi, taken, digest) else None,
             account=Account(email, pin) if has_pin else None,
+            page_password="" if taken.unwiped.get(PAGE_KEY) == digest else settings.web.password,
         )
 
     def _taken(self) -> Taken:

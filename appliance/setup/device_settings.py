@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 Value = str | int | float | bool
 
 HEAD = "# Written by the set-up. It stands above the files in /etc and on the boot partition.\n\n"
-ELSEWHERE = frozenset({"cloud.pin", "wifi.ssid", "wifi.password", "paths.state", "paths.run"})
-"""Never kept here: the PIN is used once, NetworkManager keeps the Wi-Fi."""
+ELSEWHERE = frozenset(
+    {"cloud.pin", "wifi.ssid", "wifi.password", "web.password", "paths.state", "paths.run"}
+)
+"""Never kept here: the PIN is used once, NetworkManager keeps the Wi-Fi, a hash the password."""
 
 
 class DeviceSettings:

@@ -16,7 +16,14 @@ import msgspec
 
 from appliance.host.network_api import AccessPoint, Security
 from appliance.settings_panel import DisplayKind
-from appliance.settings_web import MAX_PASSPHRASE, MAX_SSID, MIN_PASSPHRASE, is_wifi_password
+from appliance.settings_web import (
+    MAX_PASSPHRASE,
+    MAX_PASSWORD,
+    MAX_SSID,
+    MIN_PASSPHRASE,
+    MIN_PASSWORD,
+    is_wifi_password,
+)
 from appliance.setup.api import Fields
 from appliance.setup.countries import COUNTRIES
 
@@ -24,7 +31,6 @@ AUTO = "auto"
 MIN_SIZE, MAX_SIZE = 10.0, 2000.0  # mm of the build volume
 MAX_EMAIL, MAX_LOCAL_PART = 254, 64  # characters (RFC 5321, 4.5.3.1)
 MIN_PIN, MAX_PIN = 4, 16  # digits
-MIN_PASSWORD, MAX_PASSWORD = 8, 128  # characters of the page's own
 
 OTHER = "other"  # the choice of a Wi-Fi whose name is typed, in the field of that name
 MAX_FOCUS = 32.0  # dioptres
@@ -212,15 +218,6 @@ def wifi_password(text: str) -> str:
     if length > MAX_PASSPHRASE:
         raise ValueError(f"A Wi-Fi password has at most {MAX_PASSPHRASE} characters.")
     raise ValueError(_CONTROLS)
-
-
-def hotspot_password(text: str) -> str:
-    """Of our own Wi-Fi: 8 to 63 characters that every phone can type and every LCD shows."""
-    if not wifi_password(text):
-        raise ValueError(f"Enter at least {MIN_PASSPHRASE} characters.")
-    if not (text.isascii() and text.isprintable()) or text != text.strip():
-        raise ValueError("Use letters, digits and signs without accents, no space at the ends.")
-    return text
 
 
 def own_password(text: str) -> str:

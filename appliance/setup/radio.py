@@ -45,7 +45,8 @@ class Radio:
     - No network known and no cable: the hotspot at once.
     - A known network that is slow or gone: only after ``patience`` seconds without any; then
       known networks go on being tried, while nobody uses a page.
-    - Joining one at a person's wish failed: the hotspot, where that person finds the reason.
+    - Joining one at a person's wish failed: the hotspot, where that person finds the reason,
+      unless the Wi-Fi from before came back.
     - Setup mode: the hotspot where there is no network.
     - A cable, or a Wi-Fi that is joined: never.
     """
@@ -60,6 +61,7 @@ class Radio:
         self._joining = False
         self._over_hotspot = False  # the person who wanted to join came over the hotspot
         self._failed_at: float | None = None
+        self._leads_nowhere = False  # the Wi-Fi was joined, and that is what failed
         self._explained = True  # the hotspot has been open since joining failed
 
     def decide(self, situation: Situation, now: float) -> Wish:
@@ -91,12 +93,13 @@ class Radio:
         self._joining = True
         self._over_hotspot = self._opened_at is not None or self._failed_at is not None
 
-    def join_ended(self, now: float, *, failed: bool) -> None:
-        """It was joined, or could not be."""
+    def join_ended(self, now: float, *, failed: bool, leads_nowhere: bool = False) -> None:
+        """It was joined, or could not be; ``leads_nowhere``: it was, but without internet."""
         self._joining = False
         self._opened_at = self._try_at = None  # joining closed it
         self._failed_at = now if failed else None
         self._explained = not failed
+        self._leads_nowhere = leads_nowhere
         self._not_before = -math.inf
 
     def _follow(self, network: NetworkState, now: float) -> None:
@@ -111,7 +114,9 @@ class Radio:
             self._gone_at = _since(self._gone_at, now - waited)
             return
         self._gone_at = self._try_at = None
-        if network.link is Link.ETHERNET or self._explained:
+        # Not the Wi-Fi that could not be joined, so the one from before: it is not given up.
+        came_back = network.link is Link.WIFI and not self._leads_nowhere
+        if network.link is Link.ETHERNET or self._explained or came_back:
             self._failed_at, self._explained = None, True
 
     def _wanted(self, situation: Situation, now: float) -> bool:

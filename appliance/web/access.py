@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 TRIES_FREE, TRIES_LONGEST = 3, 900.0  # wrong passwords without a wait, longest wait in s
 TRIES_EACH, TRIES_TOGETHER, TRIES_WITHIN = 30, 100, 3600.0
 MAX_PASSWORD = 256  # characters
-SETUP_TIMEOUT = 300.0  # seconds after which an unused setup mode is left
 CLAIM_IDLE = 900.0  # seconds after which the first browser may be another one
 
 
@@ -230,6 +229,10 @@ class Access:
         if wait > 0:
             raise NotLetIn(f"Too many wrong passwords. Try again in {in_words(wait)}.")
 
+    def set_password(self, password: str) -> None:
+        """Another password, as its hash."""
+        self._password = password
+
     def claim(self, caller: Caller) -> str:
         """The cookie of a new session for the first browser, where that is a way in, else ''.
 
@@ -241,8 +244,11 @@ class Access:
         return self._begin(caller, "it was the first on first boot")
 
     def _may_claim(self, caller: Caller) -> bool:
-        if self._panel or self._password or not self.look().first_boot:
+        around = self.look()
+        if self._panel or self._password or not around.first_boot:
             return False
+        if not around.hotspot_protected and over_hotspot(caller.local, caller.peer):
+            return False  # anybody in the street is on it
         idle = self._clock.now() - self._session_used
         return _is_near(caller.peer) and (not len(self._sessions) or idle >= CLAIM_IDLE)
 
@@ -254,10 +260,6 @@ class Access:
     def sign_out(self, caller: Caller) -> None:
         """End the caller's session."""
         self._sessions.end(caller.session)
-
-    def sign_out_all(self) -> None:
-        """End every session."""
-        self._sessions.end_all()
 
     # Keys.
 
@@ -275,6 +277,10 @@ class Access:
         """Part of the camera's address that the cloud is told: ``?key=``."""
         return self._sessions.feed_key
 
+    def save_again(self) -> None:
+        """Keep what a full disk did not take before."""
+        self._sessions.save_again()
+
     # Setup mode.
 
     def setup_used(self) -> None:
@@ -284,11 +290,6 @@ class Access:
     def setup_idle(self) -> float:
         """Seconds since then."""
         return self._clock.now() - self._setup_used
-
-    @property
-    def setup_expired(self) -> bool:
-        """Nobody used the setup mode for five minutes."""
-        return self.setup_idle() >= SETUP_TIMEOUT
 
 
 def in_words(seconds: float) -> str:

@@ -15,7 +15,10 @@ from appliance.web.limits import Limits
 
 CODE_TIME = 120.0  # seconds until a code is withdrawn
 REFUSED_TIME = 60.0  # seconds that somebody who was refused at the panel must not ask
-EACH, TOGETHER, WITHIN = 6, 20, 600.0  # codes for one address and for all in these seconds
+# Codes that nobody confirmed, for one address and for all, in these seconds: one address alone
+# keeps the panel for less than half of them.
+EACH, TOGETHER, WITHIN = 2, 20, 600.0
+WAITING_TIME = 10.0  # seconds in which a browser that waits asks again
 
 
 class Asking(StrEnum):
@@ -35,6 +38,13 @@ class Answer(msgspec.Struct, frozen=True):
     asking: Asking
     code: str = ""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    owner: str
+    origin: str
+    until: float
 
 
 @dataclass
@@ -58,6 +68,8 @@ class Codes:
         self._random = random
         self._pending: _Pending | None = None
         self._last = ""
+        self._holder = ("", "")  # owner and origin of the last code
+        self._waiting: _Waiting | None = None  # who comes next
         self._refused: tuple[str, str, float] = ("", "", 0.0)  # owner, origin, until
         self._limits = Limits(EACH, TOGETHER, WITHIN)
 
@@ -73,6 +85,8 @@ class Codes:
             return answer
         self._limits.take(origin, now)
         self._pending = _Pending(self._draw(), owner, origin, now + CODE_TIME)
+        self._holder = (owner, origin)
+        self._waiting = None
         self._show(self._pending.code)
         return Answer(Asking.SHOWN, self._pending.code, CODE_TIME)
 
@@ -85,9 +99,13 @@ class Codes:
             if now < until and (owner == refused_owner or origin == refused_origin):
                 return Answer(Asking.REFUSED, seconds=until - now)
             wait = self._limits.wait(origin, now)
-            return Answer(Asking.WAIT, seconds=wait) if wait > 0 else Answer(Asking.GONE)
+            if wait > 0:
+                return Answer(Asking.WAIT, seconds=wait)
+            wait = self._turn_of_another(owner, origin, now)
+            return Answer(Asking.BUSY, seconds=wait) if wait > 0 else Answer(Asking.GONE)
         left = pending.until - now
         if pending.owner != owner:
+            self._wait_in_line(owner, origin, now)
             return Answer(Asking.BUSY, seconds=left)
         if pending.confirmed:
             return Answer(Asking.ADMITTED)
@@ -98,6 +116,7 @@ class Codes:
         if not code or self.pending(now) != code or self._pending is None:
             return False
         self._pending.confirmed = True
+        self._limits.forgive(self._pending.origin)
         self._show("")
         return True
 
@@ -121,6 +140,22 @@ class Codes:
         """Withdraw a code whose time is over."""
         if self._pending is not None and now >= self._pending.until:
             self._withdraw()
+
+    def _wait_in_line(self, owner: str, origin: str, now: float) -> None:
+        """The first who waits comes next; one of another address before one of the holder's."""
+        first = self._waiting
+        holder = self._holder[1]
+        free = first is None or now >= first.until or owner == first.owner
+        if free or (first is not None and first.origin == holder != origin):
+            self._waiting = _Waiting(owner, origin, now + WAITING_TIME)
+
+    def _turn_of_another(self, owner: str, origin: str, now: float) -> float:
+        """Seconds in which who had the last code leaves the panel to who waited for it."""
+        first = self._waiting
+        if first is None or owner == first.owner or self._limits.wait(first.origin, now) > 0:
+            return 0.0
+        had_it = owner == self._holder[0] or origin == self._holder[1] != first.origin
+        return max(0.0, first.until - now) if had_it else 0.0
 
     def _withdraw(self) -> None:
         shown = self._pending is not None and not self._pending.confirmed

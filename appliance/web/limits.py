@@ -38,6 +38,11 @@ class Limit:
         """One more was done."""
         self._taken.append(now)
 
+    def forgive(self) -> None:
+        """The last one does not count."""
+        if self._taken:
+            self._taken.pop()
+
 
 class Limits:
     """One limit for each origin, and one for all of them together."""
@@ -62,6 +67,13 @@ class Limits:
             self._origins.popitem(last=False)
         limit.take(now)
         self._together.take(now)
+
+    def forgive(self, origin: str) -> None:
+        """The last try of all, which was of ``origin``, does not count."""
+        limit = self._origins.get(origin)
+        if limit is not None:
+            limit.forgive()
+        self._together.forgive()
 
 
 class GrowingDelay:

@@ -100,7 +100,7 @@ def _where(shown: Shown) -> Html:
 
 def _password(shown: Shown, fields: Fields) -> Html | None:
     """How one gets in later where nobody can press OK at the device."""
-    if shown.view.facts.has_panel:
+    if shown.view.facts.confirms:
         return None
     known = shown.values.has_password
     return fields.secret(
@@ -108,6 +108,6 @@ def _password(shown: Shown, fields: Fields) -> Html | None:
         "A new password for this page" if known else "Password for this page",
         "Leave it empty to keep the present one."
         if known
-        else "There is no panel to confirm a visitor on, so a password lets you in later.",
+        else "No code can be shown and confirmed here, so a password lets you in later.",
         autocomplete="new-password",
     )

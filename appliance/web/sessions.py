@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+
+from appliance.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 LIFETIME = 30 * 24 * 3600.0  # seconds unused
 TOUCH = 24 * 3600.0  # use is written down once a day: the card's life counts
@@ -58,7 +63,12 @@ def csrf_of(token: str) -> str:
 
 
 class Sessions:
-    """The sessions by the digest of their cookie. ``today`` gives Unix seconds."""
+    """The sessions by the digest of their cookie. ``today`` gives Unix seconds.
+
+    A full disk keeps nobody out: what it did not take is logged, and kept by :meth:`save_again`.
+    Only what is taken back (a session, a key) raises StorageError, since it would be worth
+    something again after a restart.
+    """
 
     def __init__(
         self, store: Store, today: Callable[[], float], random: Callable[[int], bytes]
@@ -66,12 +76,13 @@ class Sessions:
         self._store = store
         self._today = today
         self._random = random
-        kept = store.load() or Kept()
+        self._unsaved = False
+        kept = self._load()
         self._used = {session.digest: session.used for session in kept.sessions[-MOST:]}
         self.api_key = kept.api_key or random(16).hex()
         self.feed_key = kept.feed_key or random(16).hex()
         if not (kept.api_key and kept.feed_key):
-            self._save()
+            self._try_to_save()
 
     def __len__(self) -> int:
         return sum(self._alive(used) for used in self._used.values())
@@ -83,7 +94,7 @@ class Sessions:
         while len(self._used) >= MOST:
             del self._used[min(self._used, key=lambda name: self._used[name])]
         self._used[digest(token)] = self._today()
-        self._save()
+        self._try_to_save()
         return token
 
     def holds(self, token: str) -> bool:
@@ -93,12 +104,13 @@ class Sessions:
         if used is None:
             return False
         if not self._alive(used):
-            self.end(token)
+            del self._used[name]
+            self._try_to_save()
             return False
         today = self._today()
         if not 0 <= today - used < TOUCH:
             self._used[name] = today
-            self._save()
+            self._try_to_save()
         return True
 
     def end(self, token: str) -> None:
@@ -108,8 +120,9 @@ class Sessions:
 
     def end_all(self) -> None:
         """Sign every browser out."""
-        self._used.clear()
-        self._save()
+        if self._used:
+            self._used.clear()
+            self._save()
 
     def renew_api_key(self) -> str:
         """Another key for slicers; the old one is worth nothing from now on."""
@@ -117,11 +130,32 @@ class Sessions:
         self._save()
         return self.api_key
 
+    def save_again(self) -> None:
+        """What the disk did not take before."""
+        if self._unsaved:
+            self._try_to_save()
+
     def _alive(self, used: float) -> bool:
         # Negative after the clock was set back: no reason to sign somebody out.
         return self._today() - used < LIFETIME
 
+    def _load(self) -> Kept:
+        try:
+            return self._store.load() or Kept()
+        except StorageError as error:
+            log.error("who was let in is not known: %s", error.long)
+            return Kept()
+
+    def _try_to_save(self) -> None:
+        known = self._unsaved
+        try:
+            self._save()
+        except StorageError as error:
+            log.log(logging.DEBUG if known else logging.ERROR, "not kept: %s", error.long)
+
     def _save(self) -> None:
+        self._unsaved = True
         sessions = tuple(KeptSession(name, used) for name, used in self._used.items())
         kept = Kept(sessions=sessions, api_key=self.api_key, feed_key=self.feed_key)
         self._store.save(kept)
+        self._unsaved = False

@@ -152,7 +152,7 @@ class Wizard:
         step, fields = Step(request.match_info["step"]), await _fields(request)
         async with self._one:
             view = self._desk.view()
-            if not view.active or step not in view.steps or _begun(view, step):
+            if not _may_see(view, step) or _begun(view, step):
                 return see_other(_place(view))
             try:
                 wrong = await self._desk.submit(step, fields)

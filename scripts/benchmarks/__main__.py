@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from appliance.errors import ApplianceError
-from benchmarks import faults, memory, panel, pause, streaming
+from benchmarks import faults, memory, panel, pause, streaming, web
 from benchmarks.table import Row, show
 
-PARTS = ("streaming", "faults", "memory", "pause", "panel")
+PARTS = ("streaming", "faults", "memory", "pause", "panel", "web")
 
 
 def _options() -> argparse.Namespace:
@@ -49,6 +49,8 @@ async def _measure(part: str, options: argparse.Namespace) -> tuple[str, list[Ro
         case "panel":
             title = "The front panel: a finger, and a print beside a display that never rests"
             return title, await panel.run(options.keys, options.seconds, options.peer_python)
+        case "web":
+            return "The wizard's pages, on the device's own Wi-Fi", await web.run()
         case _:
             title = "From the cloud's pause to the last line leaving"
             return title, await pause.run(options.pauses)

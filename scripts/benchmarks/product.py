@@ -29,7 +29,7 @@ pin = "1234"
 port = "{port}"
 baud = {baud}
 [camera]
-source = "none"
+source = "{camera}"
 [web]
 port = 0
 [setup]
@@ -88,6 +88,7 @@ async def product(
     url: str = "",
     daemons: tuple[str, ...] = ("printer",),
     further: str = "",
+    camera: str = "none",
 ) -> AsyncIterator[Product]:
     """The named daemons for as long as the block lasts; their logs lie in ``folder``.
 
@@ -95,7 +96,10 @@ async def product(
     """
     config = folder / "config.toml"
     address = url or "https://cloud.invalid"
-    config.write_text((CONFIG + further).format(url=address, port=port, baud=baud, folder=folder))
+    text = (CONFIG + further).format(
+        url=address, port=port, baud=baud, folder=folder, camera=camera
+    )
+    config.write_text(text)
     (folder / "run").mkdir(exist_ok=True)
     async with AsyncExitStack() as stack:
         pids = {}

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
+
 from appliance import config
 from appliance.agent.api import RegisterAs
 from appliance.agent.network_watch import NetworkWatch
@@ -116,7 +118,7 @@ class Cloud:
 class SetUp(Networked):
     """The setup on one disk; :meth:`begin` is a life of the agent, and a kill the next one."""
 
-    def __init__(self, folder: Path, air: Air | None = None) -> None:
+    def __init__(self, folder: Path, air: Air | None = None, more: Settings | None = None) -> None:
         super().__init__(air)
         self.clock = SimulatedClock()
         self.cloud = Cloud()
@@ -130,8 +132,9 @@ class SetUp(Networked):
         self.test_allowed.set()
         self.restarts = asyncio.Semaphore(0)
         self.camera = True
-        self.settings = Settings(
-            paths=PathSettings(state=str(folder / "state"), run=str(folder / "run"))
+        self.settings = msgspec.structs.replace(
+            more or Settings(),
+            paths=PathSettings(state=str(folder / "state"), run=str(folder / "run")),
         )
         self.tasks: list[asyncio.Task[None]] = []
         self.begin()

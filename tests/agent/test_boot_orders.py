@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from appliance.agent.api import RegisterAs
 from appliance.agent.boot_orders import REGISTER_PAUSES, BootOrders
 from appliance.agent.membership import NotRegistered
 from appliance.errors import CloudError
-from appliance.host.network_api import Link
+from appliance.host.network_api import Link, NetworkState
+from appliance.printer.api import Problem
+from appliance.setup.api import BootFileNews
 from appliance.setup.boot_file import BootFile
 from appliance.sim.network import PASSWORD, SimulatedWifi
 from tests.agent.setup_world import Cloud, Networked
@@ -151,6 +155,113 @@ async def test_a_router_that_is_off_is_waited_for_but_not_under_a_persons_hands(
         await asyncio.wait_for(run, 20)
         await card.world.link(Link.WIFI)
     assert PASSWORD not in card.text()
+
+
+async def test_a_network_that_works_is_not_given_up_for_one_that_is_not_found(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card.world.air.vanish(b"Workshop")
+    card.world.air.appear(SimulatedWifi(ssid=b"Home"))
+    orders = card.orders(WIFI)
+    tried: list[bytes] = []
+    join = card.world.network.join
+
+    async def seen(ssid: bytes, password: str, *, hidden: bool = False) -> NetworkState:
+        tried.append(ssid)
+        return await join(ssid, password, hidden=hidden)
+
+    monkeypatch.setattr(card.world.network, "join", seen)
+    async with card.world.alive():
+        run = asyncio.create_task(orders.run())
+        await card.waits()
+        await card.world.watch.join(b"Home", PASSWORD)
+        for _ in range(3):
+            await card.world.pass_time(301)
+            card.turn.release()
+            await card.waits()
+            assert card.world.state.network.ssid == b"Home"
+        assert tried == [b"Workshop", b"Home"], "trying another one would end it"
+        card.world.air.vanish(b"Home")
+        card.world.air.appear(SimulatedWifi(ssid=b"Workshop"))
+        await card.world.link(Link.NONE)
+        card.turn.release()
+        await asyncio.wait_for(run, 20)
+        assert card.world.state.network.ssid == b"Workshop"
+
+
+async def test_it_registers_over_a_cable_while_its_wifi_is_not_found(card: Card) -> None:
+    card.world.air.vanish(b"Workshop")
+    card.world.air.plug(True)
+    orders = card.orders(WIFI + ACCOUNT)
+    async with card.world.alive():
+        run = asyncio.create_task(orders.run())
+        await card.waits()
+        async with asyncio.timeout(20):
+            while "90817263" in card.text():  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.01)
+        assert card.cloud.serial_number == "P3D1"
+        assert PASSWORD in card.text(), "it is looked for on"
+        run.cancel()
+        await asyncio.wait({run})
+
+
+async def test_a_person_who_was_quicker_is_no_problem(card: Card) -> None:
+    class Quicker(Cloud):
+        async def register(self, account: RegisterAs) -> None:
+            self.serial_number = "P3D2"
+            raise NotRegistered("ALREADY_REGISTERED", "It is registered.")
+
+    card.cloud = Quicker()
+    await asyncio.wait_for(card.orders(ACCOUNT).run(), 20)
+    assert "90817263" not in card.text()
+    assert card.beside() == ""
+
+
+async def test_a_mistake_in_one_order_ends_neither_the_agent_nor_the_other(
+    card: Card, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders = card.orders(WIFI + ACCOUNT)
+
+    async def mistake(code: str) -> None:
+        raise KeyError(code)
+
+    monkeypatch.setattr(card.world.network, "set_country", mistake)
+    async with card.world.alive():
+        await asyncio.wait_for(orders.run(), 20)
+        await card.world.link(Link.HOTSPOT)  # nothing is held back any longer
+    assert card.cloud.serial_number == "P3D1"
+    assert "KeyError" in caplog.text
+    assert "made a mistake" in card.beside()
+    assert card.world.state.problem is not None
+
+
+async def test_a_mistake_in_reading_is_said_and_ends_nothing(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistake(_file: BootFile) -> None:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(BootFile, "read", mistake)
+    await asyncio.wait_for(card.orders(WIFI).run(), 20)
+    assert card.world.state.problem is not None
+
+
+async def test_what_is_wrong_is_written_beside_the_event_loop(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    report = BootFile.report
+
+    def seen(file: BootFile, problem: Problem | None) -> BootFileNews:
+        threads.append(threading.get_ident())
+        return report(file, problem)
+
+    card.cloud.refusals = [NotRegistered("EMAIL_PIN_ERROR", "Check both.")]
+    orders = card.orders(ACCOUNT)
+    monkeypatch.setattr(BootFile, "report", seen)
+    await asyncio.wait_for(orders.run(), 20)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 async def test_a_cloud_that_cannot_be_reached_is_tried_again(card: Card) -> None:

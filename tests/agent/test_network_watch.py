@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.agent.hotspot import LETTERS, PASSWORD_LENGTH, own_hotspot
+from appliance.agent import hotspot as hotspot_module
+from appliance.agent.hotspot import LETTERS, PASSWORD_LENGTH, keep, own_hotspot
+from appliance.errors import StorageError
 from appliance.host.network_api import (
     Hotspot,
     JoinFailed,
@@ -16,6 +18,7 @@ from appliance.host.network_api import (
     NetworkState,
 )
 from appliance.sim.network import PASSWORD, Air, SimulatedWifi
+from appliance.store import Record
 from tests.agent.setup_world import HOTSPOT, Networked
 
 
@@ -145,6 +148,46 @@ async def test_the_country_of_the_settings_is_told_to_the_radio() -> None:
     assert world.network.country == "CH"
 
 
+@pytest.mark.parametrize("error", [NetworkError("It does not run yet."), KeyError("a mistake")])
+async def test_a_country_that_is_refused_is_told_again_and_holds_nothing_up(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = Networked()
+    told: list[str] = []
+    set_country = world.network.set_country
+
+    async def refuse_at_first(code: str) -> None:
+        told.append(code)
+        if len(told) < 4:
+            raise error
+        await set_country(code)
+
+    world.network.set_country = refuse_at_first  # type: ignore[method-assign]
+    async with world.alive("CH"):
+        await world.link(Link.HOTSPOT)
+        assert len(told) < 4, "it was opened before"
+        for _ in range(3):
+            await world.pass_time(2)
+        assert world.network.country == "CH"
+        await world.pass_time(2)
+    assert told == ["CH"] * 4
+    assert 1 <= caplog.text.count("network: ") <= 2, "once for each state of the network"
+
+
+async def test_a_failed_change_keeps_the_network_that_came_back() -> None:
+    world = Networked()
+    async with world.alive():
+        await world.link(Link.HOTSPOT)
+        await world.watch.join(b"Workshop", PASSWORD)
+        with pytest.raises(JoinFailed):
+            await world.watch.join(b"No address", PASSWORD)
+        await world.link(Link.WIFI)
+        for _ in range(10):
+            await world.pass_time(60)
+            assert world.state.network.ssid == b"Workshop"
+            assert not world.is_open()
+
+
 async def test_without_a_radio_it_waits_for_a_cable() -> None:
     world = Networked(Air(radio=False))
     async with world.alive("CH"):
@@ -154,6 +197,24 @@ async def test_without_a_radio_it_waits_for_a_cable() -> None:
             await world.watch.scan()
         with pytest.raises(JoinFailed):
             await world.watch.join(b"Workshop", PASSWORD)
+
+
+def test_a_full_disk_keeps_the_hotspot_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Full(Record[str]):
+        def save(self, value: str) -> None:
+            raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hotspot_module, "Record", Full)
+        hotspot = own_hotspot(tmp_path, "b8:27:eb:0a:1b:2c", protected=True)
+        assert len(hotspot.password) == PASSWORD_LENGTH
+        assert not keep(tmp_path, hotspot)
+    assert "The disk is full." in caplog.text
+    assert hotspot.password not in caplog.text
+    assert keep(tmp_path, hotspot)
+    assert own_hotspot(tmp_path, "b8:27:eb:0a:1b:2c", protected=True) == hotspot
 
 
 def test_the_hotspot_has_the_macs_name_and_keeps_its_password(tmp_path: Path) -> None:

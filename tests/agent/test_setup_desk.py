@@ -10,8 +10,11 @@ import pytest
 
 from appliance.agent.membership import NotRegistered
 from appliance.agent.setup_desk import KEYS_AGE, UNUSED
+from appliance.config import Settings
 from appliance.errors import CloudError
 from appliance.host.network_api import Link
+from appliance.settings_panel import ButtonSettings, DisplayKind, PanelSettings
+from appliance.settings_web import WebSettings
 from appliance.setup.api import Progress, SetupRecord, Step
 from appliance.setup.radio import REJOIN
 from appliance.sim.network import PASSWORD, Air
@@ -31,6 +34,18 @@ PRINTER = {
 CAMERA = {"transform": "5"}
 DISPLAY = {"display": "ssd1306"}
 ACCOUNT = {"email": "owner@example.com", "pin": "1234"}
+FORMS: dict[Step, dict[str, str]] = {
+    Step.WELCOME: {},
+    Step.NETWORK: WIFI,
+    Step.TIME: ZONE,
+    Step.PRINTER: PRINTER,
+    Step.CAMERA: CAMERA,
+    Step.CLOUD: ACCOUNT,
+    Step.DONE: {"password": "let me in please"},
+}
+BUTTONS = ButtonSettings(ok=5)
+DISPLAY_ALONE = PanelSettings(display=DisplayKind.SSD1306)
+HEADED = Settings(panel=PanelSettings(simulated="panel.sock"))
 SECRETS = (PASSWORD, "1234", "let me in please")
 
 
@@ -114,6 +129,30 @@ async def test_with_a_cable_the_network_is_no_question(wired: SetUp) -> None:
     await wired.desk.go(Step.NETWORK)
     assert wired.step() is Step.NETWORK
     await wired.until(lambda: wired.desk.view().networks)
+
+
+async def test_entering_the_networks_page_with_an_empty_list_looks_around(setup: SetUp) -> None:
+    await welcome(setup)
+    await setup.desk.go(Step.WELCOME)
+    setup.watch.networks = ()
+    assert await setup.desk.submit(Step.WELCOME, {}) == {}
+    assert setup.desk.view().scanning
+    await setup.until(lambda: setup.desk.view().networks)
+    await setup.until(lambda: not setup.desk.view().scanning)
+    await setup.desk.go(Step.NETWORK)
+    assert not setup.desk.view().scanning, "the page was open already"
+
+
+async def test_entering_the_networks_page_with_an_empty_list_looks_around(setup: SetUp) -> None:
+    await welcome(setup)
+    await setup.desk.go(Step.WELCOME)
+    setup.watch.networks = ()
+    assert await setup.desk.submit(Step.WELCOME, {}) == {}
+    assert setup.desk.view().scanning
+    await setup.until(lambda: setup.desk.view().networks)
+    await setup.until(lambda: not setup.desk.view().scanning)
+    await setup.desk.go(Step.NETWORK)
+    assert not setup.desk.view().scanning, "the page was open already"
 
 
 # --- joining -------------------------------------------------------------------------------------
@@ -258,7 +297,17 @@ async def test_a_double_click_registers_once(wired: SetUp) -> None:
     assert len(wired.cloud.asked) == 1
 
 
-async def test_registered_by_its_settings_it_needs_no_wizard(wired: SetUp) -> None:
+@pytest.fixture
+async def headed(tmp_path: Path) -> AsyncIterator[SetUp]:
+    """With a cable, and with a display and an OK."""
+    one = SetUp(tmp_path, Air(cable=True), HEADED)
+    await one.link(Link.ETHERNET)
+    yield one
+    await one.kill()
+
+
+async def test_registered_by_its_settings_it_needs_no_wizard(headed: SetUp) -> None:
+    wired = headed
     wired.cloud.serial_number = "P3D2"
     wired.state.see_notice("Registered.")
     await wired.until(lambda: not wired.active())
@@ -267,7 +316,65 @@ async def test_registered_by_its_settings_it_needs_no_wizard(wired: SetUp) -> No
     assert not wired.active()
 
 
-async def test_taken_out_of_the_cloud_the_wizard_is_back(wired: SetUp) -> None:
+async def test_registered_by_its_settings_with_no_way_in_the_wizard_stays(wired: SetUp) -> None:
+    wired.cloud.serial_number = "P3D2"
+    wired.state.see_notice("Registered.")
+    await wired.until(lambda: wired.desk.view().facts.registered)
+    await wired.pass_time(0)
+    assert wired.active()
+    await wired.kill()
+    wired.begin()
+    assert wired.active(), "nor does a restart end it"
+    await whole_course(wired)
+    assert wired.own.settings.has_way_in
+
+
+@pytest.mark.parametrize(
+    ("settings", "free"),
+    [
+        (Settings(), False),
+        (Settings(buttons=BUTTONS), False),  # keys, but nothing to read a code from
+        (Settings(panel=DISPLAY_ALONE), False),  # a code, but nothing to confirm it with
+        (Settings(buttons=BUTTONS, panel=DISPLAY_ALONE), True),
+        (HEADED, True),
+        (Settings(web=WebSettings(password_hash="scrypt$")), True),
+    ],
+)
+async def test_no_setup_ends_without_a_way_in(
+    tmp_path: Path, settings: Settings, free: bool
+) -> None:
+    one = SetUp(tmp_path, Air(cable=True), settings)
+    one.cloud.serial_number = "P3D1"
+    await one.link(Link.ETHERNET)
+    await to_the_end(one)
+    one.now += 10 * UNUSED
+    one.state.revision.bump()
+    if free:
+        await one.until(lambda: not one.active())
+    else:
+        await one.pass_time(0)
+        assert one.active()
+        assert list(await one.desk.submit(Step.DONE, {"password": ""})) == ["password"]
+        assert one.active()
+        assert await one.desk.submit(Step.DONE, {"password": "let me in please"}) == {}
+        assert not one.active()
+    await one.kill()
+
+
+@pytest.mark.parametrize("step", [Step.WELCOME, Step.TIME])
+async def test_a_form_of_the_last_page_ends_no_setup_that_is_not_there(
+    wired: SetUp, step: Step
+) -> None:
+    if step is Step.TIME:
+        await wired.desk.submit(Step.WELCOME, {})
+    assert await wired.desk.submit(Step.DONE, {"password": "let me in please"}) == {}
+    assert wired.active() and wired.desk.first_boot
+    assert wired.step() is step
+    assert not wired.own.settings.web.password_hash
+
+
+async def test_taken_out_of_the_cloud_the_wizard_is_back(headed: SetUp) -> None:
+    wired = headed
     wired.cloud.serial_number = "P3D2"
     wired.state.see_notice("Registered.")
     await wired.until(lambda: not wired.active())
@@ -283,7 +390,7 @@ async def test_taken_out_of_the_cloud_the_wizard_is_back(wired: SetUp) -> None:
 
 async def finished(one: SetUp) -> None:
     one.cloud.serial_number = "P3D1"
-    await one.desk.submit(Step.DONE, {})
+    await whole_course(one)
     assert not one.active()
 
 
@@ -381,19 +488,20 @@ async def test_killed_before_the_printer_was_told_it_is_told_again(wired: SetUp)
     assert (wired.printer_restarts, wired.step()) == (1, Step.CAMERA)
 
 
+async def to_the_end(one: SetUp) -> None:
+    """A person answers whatever page is shown, until the last one."""
+    while one.step() is not Step.DONE:
+        step = one.step()
+        display = one.own.settings.panel.display.value
+        form = {"display": display} if step is Step.PANEL else FORMS[step]
+        assert await one.desk.submit(step, form) == {}
+        await one.until(lambda: one.step() is not step)  # noqa: B023
+
+
 async def whole_course(one: SetUp) -> None:
     """A person answers whatever page is shown, until there is none."""
-    forms = {
-        Step.WELCOME: {},
-        Step.NETWORK: WIFI,
-        Step.TIME: ZONE,
-        Step.PRINTER: PRINTER,
-        Step.CAMERA: CAMERA,
-        Step.CLOUD: ACCOUNT,
-        Step.DONE: {"password": "let me in please"},
-    }
     while one.active():
         view = one.desk.view()
         step = view.record.step
-        assert await one.desk.submit(step, forms[step]) == {}
+        assert await one.desk.submit(step, FORMS[step]) == {}
         await one.until(lambda: one.step() is not step or not one.active())  # noqa: B023

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,18 +14,20 @@ import aiohttp
 import msgspec
 import pytest
 
+from appliance import store
 from appliance.agent import client, setup_answers, web_main
 from appliance.agent.main import run
 from appliance.config import CameraSettings, CameraSource, CloudSettings, PathSettings, Settings
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, StorageError
 from appliance.settings_panel import PanelSettings
-from appliance.settings_web import SetupSettings, WebSettings
+from appliance.settings_web import SetupSettings, WebSettings, WifiSettings
 from appliance.sim import network_memory
 from appliance.sim.cloud import CloudOptions, LocalCloud
 from appliance.sim.cloud_records import Account
 from appliance.sim.network import PASSWORD
 from appliance.sim.network_memory import FILE, Remembered, plug_in
 from appliance.store import Record
+from appliance.web.passwords import hash_password
 
 EMAIL, PIN = "owner@example.com", "90817263"
 PATIENCE = 30.0  # seconds of a loaded machine
@@ -201,6 +204,31 @@ async def test_with_a_cable_a_stranger_gets_the_code_page_alone(settings: Settin
             assert stranger.path == path
 
 
+async def test_the_settings_own_secrets_are_used_and_taken_out_of_the_log(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    key, wifi = (
+        "settingskey4711",
+        WifiSettings(ssid="Workshop", password="behind the shed", country="DE"),
+    )
+    plug_in(settings.run_folder)
+    web = WebSettings(port=0, api_key=key, password_hash=hash_password("let me in please"))
+    own = msgspec.structs.replace(
+        settings, web=web, wifi=wifi, cloud=msgspec.structs.replace(settings.cloud, pin=PIN)
+    )
+    caplog.set_level("INFO")
+    async with agent(own) as (_, port), browser(port) as owner:
+        await owner.until("/enter?to=/logs", "Password of")
+        logging.getLogger("appliance").warning("It said %s, %s; %s!", key, PIN, wifi.password)
+        log = await owner.send("/enter/password", password="let me in please", to="/logs")
+        assert "It said" in log
+        assert not any(secret in log for secret in (key, PIN, wifi.password))
+        async with aiohttp.request(
+            "GET", f"http://127.0.0.1:{port}/api/version", headers={"X-Api-Key": key}
+        ) as answer:
+            assert answer.status == 200
+
+
 async def test_a_page_that_cannot_be_served_keeps_nobody_down(settings: Settings) -> None:
     place = WebSettings(host="192.0.2.1", port=0)  # an address of nobody
     async with agent(msgspec.structs.replace(settings, web=place)) as (life, port):
@@ -209,3 +237,25 @@ async def test_a_page_that_cannot_be_served_keeps_nobody_down(settings: Settings
     off = msgspec.structs.replace(settings, web=WebSettings(enabled=False))
     async with agent(off) as (_, port):
         assert port == 0
+
+
+async def test_a_full_disk_at_the_first_start_stops_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = store.write_atomic, asyncio.Event()
+    secrets = {"web.json", "hotspot.json"}
+
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        if path.name in secrets and not room.is_set():
+            raise StorageError("The disk is full.")
+        write(path, data, mode)
+
+    monkeypatch.setattr(store, "write_atomic", full)
+    monkeypatch.setattr(web_main, "KEEP_PAUSE", 0.05)
+    async with agent(settings) as (_, port), browser(port) as phone:
+        await phone.until("/", "Welcome")
+        assert not any((settings.state_folder / name).exists() for name in secrets)
+        room.set()
+        async with asyncio.timeout(PATIENCE):
+            while not all((settings.state_folder / name).exists() for name in secrets):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)

@@ -12,6 +12,7 @@ from appliance.polar.actions import (
     UnregisterFailed,
 )
 from tests.cloud.scripted import (
+    KEY,
     PATIENCE,
     SERIAL,
     Rig,
@@ -119,6 +120,52 @@ async def test_giving_up_on_registering_stops_the_tries() -> None:
         tried = len(rig.cloud.failures)
         await asyncio.sleep(0.01)
         assert len(rig.cloud.failures) == tried
+
+
+async def test_who_gave_up_before_it_was_sent_is_not_registered_later() -> None:
+    async with running(None, "It is down.") as rig:
+        rig.clock.wake.clear()
+        given_up = asyncio.create_task(rig.client.register("old@example.com", "1234"))
+        await soon(rig.clock.asleep.wait())
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        rig.clock.wake.set()
+        rig.session.connected()
+        assert rig.session.received("welcome", {"challenge": "x"}) == []
+        rig.session.disconnected()
+
+
+async def test_who_gave_up_while_the_cloud_made_a_key_is_not_registered_later() -> None:
+    async with running(None) as rig:
+        given_up = asyncio.create_task(rig.client.register("old@example.com", "1234", True))
+        connection = await rig.cloud.connection()
+        connection.say("welcome", {"challenge": "x"})
+        await connection.heard("makeKeyPair")
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        pair = {"status": "SUCCESS", "private": KEY.private_pem().decode()}
+        connection.say("keyPair", {**pair, "public": KEY.public_pem()})
+        await soon(connection.closed.wait())
+        assert connection.unheard() == []
+        assert rig.news(RegistrationFailed) == []
+
+
+async def test_the_answer_to_one_who_gave_up_is_not_told_to_the_next() -> None:
+    async with running(None) as rig:
+        given_up = asyncio.create_task(rig.client.register("old@example.com", "1234"))
+        connection = await rig.cloud.connection()
+        connection.say("welcome", {"challenge": "x"})
+        await connection.heard("register")
+        given_up.cancel()
+        await asyncio.wait({given_up})
+        outcome = await soon(await register(rig))
+        assert isinstance(outcome, RegistrationFailed)
+        assert outcome.reason == "STILL_REGISTERING"
+        assert connection.unheard() == []
+        answer = {"serialNumber": "P3D77777", "status": "SUCCESS", "reason": "SUCCESS"}
+        connection.say("registerResponse", answer)
+        await (await rig.cloud.connection()).greet(serial_number="P3D77777")
+        assert rig.news(Registered) == [Registered("P3D77777")], "the cloud has decided"
 
 
 async def test_registering_twice_is_refused_and_the_session_goes_on() -> None:

@@ -8,7 +8,6 @@ from appliance.polar.session import (
     CheckPair,
     Close,
     HelloFacts,
-    Ignored,
     KeyReceived,
     Registered,
     RegistrationFailed,
@@ -282,9 +281,11 @@ def test_what_is_no_email_is_never_sent(fresh: Session, email: str) -> None:
     assert failure.reason == "BAD_EMAIL"
 
 
-def test_a_second_register_waits_for_the_first(fresh: Session) -> None:
+def test_a_second_register_is_refused_until_the_first_is_answered(fresh: Session) -> None:
     fresh.register("someone@sample.com", PIN)
-    assert isinstance(only(list(fresh.register("someone@sample.com", PIN))), Ignored)
+    failure = only(list(fresh.register("other@sample.com", PIN)))
+    assert isinstance(failure, RegistrationFailed)
+    assert failure.reason == "STILL_REGISTERING"
 
 
 def test_register_while_online_is_refused(online: Session) -> None:

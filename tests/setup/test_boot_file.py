@@ -79,6 +79,20 @@ def test_what_is_taken_over_is_wiped_and_all_else_stays(boot: BootFile, path: Pa
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_the_pages_password_is_handed_out_and_wiped(boot: BootFile, path: Path) -> None:
+    path.write_text('[web]\npassword = "let me in please"\nport = 8080\n')
+    order = boot.read()
+    assert order == BootOrder(page_password="let me in please")
+    assert "let me" not in repr(order)
+    assert boot.password_kept().taken
+    assert path.read_text() == '[web]\npassword = ""\nport = 8080\n'
+    assert again(path).read() == BootOrder()
+    path.write_text('[web]\npassword = "short 7"\n')
+    assert again(path).read() == BootOrder(news=again(path).read().news)
+    assert "web.password: Expected 8 to 128" in letter(path)
+    assert "short 7" not in letter(path)
+
+
 def test_another_order_is_taken_again(boot: BootFile, path: Path) -> None:
     boot.wifi_joined(WIFI)
     boot.registered()

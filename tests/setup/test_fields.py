@@ -252,13 +252,6 @@ def test_the_password_of_the_page() -> None:
         assert list(errors(fields.page_password({"password": text}))) == ["password"]
 
 
-@pytest.mark.parametrize("text", ["", "1234567", "pässword", "12345678 ", "x" * 64])
-def test_our_own_wifi_has_a_password_that_can_be_typed(text: str) -> None:
-    assert fields.hotspot_password("right here") == "right here"
-    with pytest.raises(ValueError, match=r"\.$"):
-        fields.hotspot_password(text)
-
-
 # Anything
 
 

@@ -70,7 +70,7 @@ class Device:
         self.run(20)
         if leads_nowhere:
             self.become(link=Link.WIFI, ip="192.168.1.7", known=True)
-        self.radio.join_ended(self.now, failed=True)
+        self.radio.join_ended(self.now, failed=True, leads_nowhere=leads_nowhere)
 
     def opened_at(self) -> list[float]:
         return [at for at, wish in self.wishes if wish is Wish.OPEN]
@@ -202,6 +202,22 @@ def test_after_a_failed_change_the_network_from_before_is_waited_for() -> None:
     assert lost.opened_at() == [failed + radio.REJOIN]
 
 
+@pytest.mark.parametrize("after", [0, 1, 14])
+def test_a_network_from_before_that_came_back_is_not_given_up(after: int) -> None:
+    device = Device(JOINED)
+    device.run(5)
+    device.fail_to_join()
+    device.run(after)
+    device.network = JOINED
+    device.run(3600)
+    assert device.wishes == []
+    device.become(link=Link.NONE, ip="")
+    device.run(int(PATIENCE))
+    assert device.wishes == [], "a failure long ago shortens no patience"
+    device.run(2)
+    assert len(device.opened_at()) == 1
+
+
 def test_setup_mode_opens_it_only_where_there_is_no_network() -> None:
     device = Device(KNOWN, setup_mode=True)
     assert device.look() is Wish.OPEN
@@ -239,6 +255,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.device = Device()
         self.gone_at = 0.0
         self.failed_at: float | None = None
+        self.nowhere = False  # what was joined leads nowhere
 
     def look(self) -> None:
         device = self.device
@@ -249,7 +266,7 @@ class AnyCourse(RuleBasedStateMachine):
         if wish is Wish.OPEN:
             assert before.radio
             assert before.link is not Link.ETHERNET
-            assert before.link is not Link.WIFI or self.failed_at is not None
+            assert before.link is not Link.WIFI or self.nowhere
             asked = device.setup_mode or self.failed_at is not None
             if before.known and not asked and not self.tried():
                 assert device.now - self.gone_at >= PATIENCE
@@ -258,7 +275,7 @@ class AnyCourse(RuleBasedStateMachine):
         if wish is Wish.CLOSE and was_open and device.used_at is not None and self.unasked():
             assert device.now - device.used_at >= radio.UNUSED
         if device.open:
-            self.failed_at = None
+            self.failed_at, self.nowhere = None, False
 
     def tried(self) -> bool:
         closed = [at for at, wish in self.device.wishes if wish is Wish.CLOSE]
@@ -288,7 +305,7 @@ class AnyCourse(RuleBasedStateMachine):
     @rule()
     def cable_in(self) -> None:
         self.device.become(link=Link.ETHERNET)
-        self.failed_at = None
+        self.failed_at, self.nowhere = None, False
         self.look()
         assert self.device.look() is Wish.STAY
 
@@ -311,16 +328,24 @@ class AnyCourse(RuleBasedStateMachine):
     @rule(leads_nowhere=st.booleans())
     def join_fails(self, leads_nowhere: bool) -> None:
         self.device.fail_to_join(leads_nowhere=leads_nowhere)
-        self.failed_at = self.device.now
+        self.failed_at, self.nowhere = self.device.now, leads_nowhere
         if leads_nowhere:
             self.gone_at = self.device.now
+
+    @precondition(lambda self: self.failed_at is not None and not self.nowhere)
+    @rule()
+    def the_one_from_before_returns(self) -> None:
+        self.device.network = JOINED
+        self.failed_at = None
+        self.look()
+        assert not self.device.open
 
     @rule()
     def join_works(self) -> None:
         self.device.radio.join_began()
         self.device.network = JOINED
         self.device.radio.join_ended(self.device.now, failed=False)
-        self.failed_at = None
+        self.failed_at, self.nowhere = None, False
         self.look()
 
 

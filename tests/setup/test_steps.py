@@ -40,6 +40,11 @@ def test_a_step_without_a_question_is_left_out(facts: Facts, missing: Step) -> N
     assert steps.steps(facts) == tuple(step for step in Step if step is not missing)
 
 
+def test_where_a_panel_can_be_connected_it_is_asked_for() -> None:
+    bare = msgspec.structs.replace(ALL, has_panel=False, has_header=True)
+    assert steps.steps(bare) == tuple(Step)
+
+
 def test_without_radio_and_cable_the_network_is_asked_for_a_cable() -> None:
     assert Step.NETWORK in steps.steps(msgspec.structs.replace(ALL, network=NetworkState()))
 
@@ -128,6 +133,7 @@ FACTS = st.builds(
     ),
     has_camera=st.booleans(),
     has_panel=st.booleans(),
+    has_header=st.booleans(),
     registered=st.booleans(),
     hotspot=st.booleans(),
 )

@@ -76,7 +76,11 @@ class FakeDesk:
         self.stranger = False  # the browser is not let in any more
         self.record = SetupRecord(step=step)
         self.facts = Facts(
-            network=network, has_camera=True, has_panel=True, hotspot=network is HOTSPOT
+            network=network,
+            has_camera=True,
+            has_panel=True,
+            confirms=True,
+            hotspot=network is HOTSPOT,
         )
         self.networks = NETWORKS
         self.scanning = False

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.errors import StorageError
 from appliance.store import Record
 from appliance.web.sessions import LIFETIME, MOST, TOUCH, Kept, Sessions, csrf_of, is_token
 from tests.web.doorway import Memory
@@ -102,6 +103,60 @@ def test_a_damaged_record_lets_nobody_in_and_stops_nothing(tmp_path: Path) -> No
     sessions = Sessions(record, lambda: 0.0, random.Random(1).randbytes)
     assert len(sessions) == 0
     assert record.path.stat().st_mode & 0o077 == 0
+
+
+class Full(Memory):
+    """A disk without room, for a while."""
+
+    full = True
+
+    def save(self, value: Kept) -> None:
+        if self.full:
+            raise StorageError("The disk is full.")
+        super().save(value)
+
+
+def test_a_full_disk_keeps_nobody_out_and_is_written_when_there_is_room(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.store = disk = Full()
+    sessions = world.start()
+    key, token = sessions.api_key, sessions.begin()
+    world.today += TOUCH
+    assert sessions.holds(token)
+    assert caplog.text.count("The disk is full.") == 1
+    sessions.save_again()
+    disk.full = False
+    sessions.save_again()
+    sessions.save_again()
+    assert disk.saves == 1
+    assert world.start().holds(token)
+    assert world.start().api_key == key
+
+
+def test_what_is_taken_back_on_a_full_disk_is_said(world: World) -> None:
+    world.store = disk = Full()
+    sessions = world.start()
+    sessions.end_all()
+    token = sessions.begin()
+    with pytest.raises(StorageError):
+        sessions.end(token)
+    assert not sessions.holds(token)
+    with pytest.raises(StorageError):
+        sessions.renew_api_key()
+    disk.full = False
+    sessions.save_again()
+    assert not world.start().holds(token)
+    assert world.start().api_key == sessions.api_key
+
+
+def test_a_disk_that_cannot_be_read_stops_nothing(world: World) -> None:
+    class Broken(Full):
+        def load(self) -> Kept | None:
+            raise StorageError("It cannot be read.")
+
+    world.store = Broken()
+    assert len(world.start()) == 0
 
 
 def test_each_cookie_has_its_own_csrf_token() -> None:

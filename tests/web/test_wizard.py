@@ -373,6 +373,18 @@ async def test_a_page_ahead_leads_to_where_the_setup_stands(opened: Opened) -> N
     assert answer.headers["Location"] == "/setup/time"
 
 
+@pytest.mark.parametrize("step", [Step.CLOUD, Step.DONE])
+async def test_a_form_of_a_page_ahead_leads_to_where_the_setup_stands(
+    step: Step, opened: Opened
+) -> None:
+    desk = FakeDesk(Step.TIME, HOME)
+    visitor = await opened(desk)
+    answer = await visitor.post(f"/setup/{step}", password="", email="a@b.de", pin="1234")
+    assert answer.headers["Location"] == "/setup/time"
+    assert desk.sent == []
+    assert desk.record == SetupRecord(step=Step.TIME)
+
+
 async def test_a_form_of_a_page_that_was_left_behind_is_taken(opened: Opened) -> None:
     desk = at(Step.PRINTER)
     answer = await (await opened(desk)).post("/setup/time", time_zone="UTC")
@@ -746,7 +758,7 @@ async def test_a_password_is_asked_where_nobody_can_press_ok(
     panel: bool, asked: int, opened: Opened
 ) -> None:
     desk = at(Step.DONE)
-    desk.facts = msgspec.structs.replace(desk.facts, has_panel=panel)
+    desk.facts = msgspec.structs.replace(desk.facts, confirms=panel)
     read = _Reader(await (await opened(desk)).page("/setup/done"))
     assert len(read.all("input", name="password", type="password")) == asked
 

@@ -72,7 +72,9 @@ def _pages() -> dict[str, tuple[Step, FakeDesk]]:
     registering = at(Step.CLOUD)
     registering.register = Errand(Progress.RUNNING, "Waiting for the Polar Cloud's answer …")
     later = at(Step.DONE)
-    later.facts = msgspec.structs.replace(later.facts, has_panel=False, registered=False)
+    later.facts = msgspec.structs.replace(
+        later.facts, has_panel=False, confirms=False, registered=False
+    )
     later.serial_number = None
     later.record = msgspec.structs.replace(later.record, finished=True)
     more = {
