@@ -8,6 +8,7 @@ from appliance.polar.session import (
     CheckPair,
     Close,
     HelloFacts,
+    Ignored,
     KeyReceived,
     Registered,
     RegistrationFailed,
