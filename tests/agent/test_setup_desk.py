@@ -143,18 +143,6 @@ async def test_entering_the_networks_page_with_an_empty_list_looks_around(setup:
     assert not setup.desk.view().scanning, "the page was open already"
 
 
-async def test_entering_the_networks_page_with_an_empty_list_looks_around(setup: SetUp) -> None:
-    await welcome(setup)
-    await setup.desk.go(Step.WELCOME)
-    setup.watch.networks = ()
-    assert await setup.desk.submit(Step.WELCOME, {}) == {}
-    assert setup.desk.view().scanning
-    await setup.until(lambda: setup.desk.view().networks)
-    await setup.until(lambda: not setup.desk.view().scanning)
-    await setup.desk.go(Step.NETWORK)
-    assert not setup.desk.view().scanning, "the page was open already"
-
-
 # --- joining -------------------------------------------------------------------------------------
 
 
