@@ -245,6 +245,14 @@ def allow(options: Options, code: str) -> None:
     click.secho("That browser may use the device's pages now.", fg="green")
 
 
+@cli.command("captive-dns", hidden=True)
+def captive_dns() -> None:
+    """Print what the image installs for our own Wi-Fi's DNS and DHCP (web/captive.py)."""
+    from appliance.web.captive import DNSMASQ  # noqa: PLC0415
+
+    click.echo(DNSMASQ, nl=False)
+
+
 def _ask_printer(options: Options, ask: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     from appliance.printer.client import PrinterClient  # noqa: PLC0415
 

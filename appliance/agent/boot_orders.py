@@ -13,7 +13,7 @@ from appliance.agent.membership import PASSING, NotRegistered
 from appliance.agent.network_watch import NetworkWatch
 from appliance.agent.setup_answers import Account
 from appliance.agent.state import AgentState
-from appliance.errors import CloudError
+from appliance.errors import ApplianceError, CloudError
 from appliance.host.network_api import JoinFailed, JoinProblem, NetworkError
 from appliance.printer.api import Problem
 from appliance.settings_web import WifiSettings
@@ -29,6 +29,8 @@ JOINED = frozenset({JoinProblem.NO_INTERNET, JoinProblem.CAPTIVE})  # but it lea
 PATIENT = frozenset({JoinProblem.NOT_FOUND, JoinProblem.NO_ADDRESS})  # a router may be off
 
 Sleep = Callable[[float], Awaitable[None]]
+Keep = Callable[[str], Awaitable[None]]
+"""Keeps the hash of the local page's password. Raises ApplianceError with the reason."""
 
 
 class File(Protocol):
@@ -42,6 +44,9 @@ class File(Protocol):
 
     def registered(self) -> BootFileNews:
         """Wipe the PIN."""
+
+    def password_kept(self) -> BootFileNews:
+        """Wipe the password of the local page."""
 
     def report(self, problem: Problem | None) -> BootFileNews:
         """Write beside it what is wrong."""
@@ -61,6 +66,7 @@ class BootOrders:
         state: AgentState,
         *,
         told: Callable[[str], None],
+        keep_password: Keep,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._file = file
@@ -68,6 +74,7 @@ class BootOrders:
         self._account = account
         self._state = state
         self._told = told
+        self._keep_password = keep_password
         self._sleep = sleep
         self._turn = asyncio.Lock()  # each wipes its own secret from the one file
         self._order = self._read()
@@ -82,6 +89,8 @@ class BootOrders:
 
     async def run(self) -> None:
         """Carry it out, then return. A cable may lead to the cloud while a Wi-Fi is not found."""
+        if self._order.page_password:  # first: it is a way in once the others are done
+            await self._safely("web", self._take_password(self._order.page_password))
         async with asyncio.TaskGroup() as group:
             if self._order.wifi is not None:
                 group.create_task(self._safely("wifi", self._first(self._order.wifi)))
@@ -101,6 +110,16 @@ class BootOrders:
         except Exception:  # boundary of one order: the agent goes on
             log.exception("boot file: %s", name)
             await self._report(_mistake(name))
+
+    async def _take_password(self, password: str) -> None:
+        try:
+            await self._keep_password(password)
+        except ApplianceError as error:
+            text = f"polar-appliance.toml: web.password: {error.long}"
+            await self._report(Problem(error.short, text))
+            return
+        async with self._turn:
+            self._see(await asyncio.to_thread(self._file.password_kept))
 
     async def _first(self, wifi: WifiSettings) -> None:
         try:

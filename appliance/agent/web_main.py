@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp import web
@@ -22,7 +22,7 @@ from appliance.agent.moves import Moves
 from appliance.agent.network_watch import NetworkWatch
 from appliance.agent.photographer import Photographer
 from appliance.agent.printer_test import PrinterTest
-from appliance.agent.setup_answers import Devices, OwnSettings
+from appliance.agent.setup_answers import Devices, OwnSettings, keep_password
 from appliance.agent.setup_desk import Desk
 from appliance.agent.state import AgentState
 from appliance.agent.web_deeds import WebDeeds
@@ -32,17 +32,15 @@ from appliance.config import BOOT_FILE, Settings
 from appliance.errors import ApplianceError
 from appliance.host.board import has_header
 from appliance.host.network import device_name, local_ip
-from appliance.host.network_api import Clock, Link, Network
+from appliance.host.network_api import HOTSPOT_ADDRESS, Clock, Link, Network
 from appliance.host.power import Power
 from appliance.polar.session import HelloFacts
 from appliance.printer.client import PrinterClient
-from appliance.settings_panel import DisplayKind
 from appliance.setup.boot_file import BootFile
 from appliance.setup.makes import PrinterMakes
 from appliance.setup.radio import Radio
 from appliance.store import Record
 from appliance.web.access import Access, Surroundings
-from appliance.web.captive import HOTSPOT_ADDRESS
 from appliance.web.live import Live, cam_url
 from appliance.web.local import LocalPage
 from appliance.web.logs import Logs, Ring, has_journal
@@ -52,6 +50,10 @@ from appliance.web.server import Ends, WebServer, ends_of
 from appliance.web.sessions import Kept
 from appliance.web.uploads import Uploads
 from appliance.web.wizard import Wizard
+
+if TYPE_CHECKING:
+    from appliance.host.bus import Bus
+    from appliance.host.mdns import Mdns
 
 log = logging.getLogger(__name__)
 
@@ -111,16 +113,18 @@ class Front:
             self._account,
             state,
             told=self.desk.joining_failed,
+            keep_password=self._keep_password,
         )
         self.access = Access(
             Record(settings.state_folder / "web.json", Kept),
             self._surroundings,
-            panel=_shows_codes(settings),
+            panel=settings.shows_codes,
             password=settings.web.password_hash,
             api_key=settings.web.api_key,
             show_code=state.see_code,
         )
         self.server: WebServer | None = None
+        self.mdns: Mdns | None = None
         self._live: Live | None = None
         inside.client.introduce_as(self._facts)
 
@@ -158,6 +162,10 @@ class Front:
         self.server = server
         inside.state.page_port = server.port
 
+    def announced_as(self) -> str:
+        """The host name in the network: another one where an earlier device has ours."""
+        return ((self.mdns and self.mdns.host) or device_name()).lower()
+
     def tasks(self) -> list[Task]:
         """What must run."""
         country = self._inside.settings.wifi.country
@@ -178,6 +186,13 @@ class Front:
         if self.server is not None:
             await self.server.close()
         await self.desk.close()
+
+    def announce(self, bus: Bus, port: int) -> Task:
+        """Say in the network where the pages are."""
+        from appliance.host.mdns import Mdns  # noqa: PLC0415
+
+        self.mdns = Mdns(bus, f"Polar Appliance {device_name()}", port)
+        return self.mdns.serve()
 
     # What the parts ask.
 
@@ -205,7 +220,7 @@ class Front:
             hotspot=network.link is Link.HOTSPOT,
             hotspot_protected=bool(self.watch.hotspot.password),
             captive=self.desk.active,
-            names=frozenset({device_name().lower()}),
+            names=frozenset({device_name().lower(), self.announced_as()}),
             addresses=frozenset(filter(None, (network.ip, local_ip()))),
         )
 
@@ -222,7 +237,7 @@ class Front:
 
         settings = self.own.settings
         focus = settings.camera.focus if settings.camera.focus >= 0 else None
-        address = f"{device_name()}.local" if not settings.setup.simulated_network else ""
+        address = f"{self.announced_as()}.local" if not settings.setup.simulated_network else ""
         return await asyncio.to_thread(
             lambda: values_of(settings, _ports(), address=address, focus=focus)
         )
@@ -243,10 +258,16 @@ class Front:
             self.watch.hotspot.password,
             settings.cloud.pin,
             settings.wifi.password,
+            settings.web.password,
         )
         return [secret for secret in secrets if secret]
 
     # What goes on beside.
+
+    async def _keep_password(self, password: str) -> None:
+        """That of the boot file; it counts at once."""
+        await keep_password(self.own, password)
+        self.access.set_password(self.own.settings.web.password_hash)
 
     async def _carry_out_orders(self) -> None:
         await self.orders.run()
@@ -311,22 +332,20 @@ class _Account:
 async def build_front(inside: Inside, stack: AsyncExitStack) -> tuple[Front, list[Task]]:
     """Build and serve it; the closing is left to ``stack``."""
     settings = inside.settings
-    network, clock, more = _network(settings, inside.state)
+    network, clock, bus = _network(settings)
     stack.push_async_callback(network.close)
     front = Front(inside, network, clock)
     stack.push_async_callback(front.close)
     if settings.web.enabled:
-        await front.serve(_simulated_ends(inside.state) if more is None else ends_of)
+        await front.serve(_simulated_ends(inside.state) if bus is None else ends_of)
     tasks = front.tasks()
-    if more is not None and front.server is not None:
-        tasks.append(more(front.server.port))
+    if bus is not None and front.server is not None:
+        tasks.append(front.announce(bus, front.server.port))
     return front, tasks
 
 
-def _network(
-    settings: Settings, state: AgentState
-) -> tuple[Network, Clock, Callable[[int], Task] | None]:
-    """The machine's network and clock, and what announces a port; simulated ones where asked."""
+def _network(settings: Settings) -> tuple[Network, Clock, Bus | None]:
+    """The machine's network, clock and bus; simulated ones, and no bus, where asked."""
     if settings.setup.simulated_network:
         # The one door to what is simulated: these settings ask for it by name.
         from appliance.sim.network import SimulatedClock  # noqa: PLC0415
@@ -334,13 +353,11 @@ def _network(
 
         return RememberingNetwork(settings.run_folder), SimulatedClock(), None
     from appliance.host.bus import Bus  # noqa: PLC0415
-    from appliance.host.mdns import Mdns  # noqa: PLC0415
     from appliance.host.network_manager import NetworkManager  # noqa: PLC0415
     from appliance.host.timedate import TimeDate  # noqa: PLC0415
 
     bus = Bus()
-    name = f"Polar Appliance {device_name()}"
-    return NetworkManager(bus), TimeDate(bus), lambda port: Mdns(bus, name, port).serve()
+    return NetworkManager(bus), TimeDate(bus), bus
 
 
 def _simulated_ends(state: AgentState) -> Ends:
@@ -352,12 +369,6 @@ def _simulated_ends(state: AgentState) -> Ends:
         return ends_of(request)
 
     return ends
-
-
-def _shows_codes(settings: Settings) -> bool:
-    """A code can be read at the device, and confirmed there."""
-    shown = settings.panel.display is not DisplayKind.NONE or bool(settings.panel.simulated)
-    return shown and settings.has_ok
 
 
 def _ports() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ ATTEMPTS = 8  # names tried one after the other
 RULES = (
     f"sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{AVAHI}'",
     f"sender='{AVAHI}',interface='{GROUP}',member='StateChanged'",
+    f"sender='{AVAHI}',interface='{SERVER}',member='StateChanged'",
 )
 
 
@@ -34,6 +35,7 @@ class Mdns:
         self._port = port
         self._news = asyncio.Event()
         self._group = ""
+        self._host = ""
         self._collided = False
         bus.listen(RULES, self._hear)
 
@@ -42,12 +44,21 @@ class Mdns:
         """What it is announced as; another one where the wished one was taken."""
         return self._name
 
+    @property
+    def host(self) -> str:
+        """What Avahi calls the machine, without ".local"; '' as long as that is not known.
+
+        It is not the machine's own name where another device had that before.
+        """
+        return self._host
+
     async def serve(self) -> None:
         """Announce for ever; ends by being cancelled, and takes the name back then."""
         try:
             while True:
                 self._news.clear()
                 await self._announce()
+                await self._ask_host()
                 await self._news.wait()
         finally:
             await self._take_back()
@@ -71,6 +82,12 @@ class Mdns:
             )
         except NetworkError as error:  # no bus at all
             log.debug("the device is not announced in the network (mDNS): %s", error)
+
+    async def _ask_host(self) -> None:
+        try:
+            self._host = str((await self._call("/", SERVER, "GetHostName"))[0])
+        except NetworkError as error:
+            log.debug("the name in the network (mDNS) is not known: %s", error)
 
     async def _fill(self) -> None:
         for _ in range(ATTEMPTS):
@@ -119,6 +136,8 @@ class Mdns:
     def _hear(self, signal: Signal) -> None:
         if signal.member == "NameOwnerChanged" and signal.body[0] == AVAHI:
             self._group = ""  # it went with the Avahi that had it
+            self._news.set()
+        elif signal[:2] == ("/", SERVER):  # it may have taken another name
             self._news.set()
         elif signal[:2] == (self._group, GROUP) and signal.body[0] == COLLISION:
             # A name that another device took meanwhile shows as a state, not as an error.

@@ -13,6 +13,8 @@ import msgspec
 
 from appliance.errors import ApplianceError
 
+HOTSPOT_ADDRESS = "10.42.0.1"  # of our own Wi-Fi: NetworkManager's for a shared connection
+
 
 class NetworkError(ApplianceError):
     """The network could not be changed or looked at."""
@@ -113,7 +115,7 @@ class Network(Protocol):
         """
 
     async def start_hotspot(self, hotspot: Hotspot) -> NetworkState:
-        """Open our own Wi-Fi (10.42.0.1, DHCP, DNS for every name)."""
+        """Open our own Wi-Fi (HOTSPOT_ADDRESS, DHCP, DNS for every name)."""
 
     async def stop_hotspot(self) -> None:
         """Close it; known Wi-Fis are tried again."""

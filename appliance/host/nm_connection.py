@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 
 from appliance.host.network import readable
-from appliance.host.network_api import Hotspot, Security
+from appliance.host.network_api import HOTSPOT_ADDRESS, Hotspot, Security
 
 Setting = dict[str, tuple[str, Any]]
 Profile = dict[str, Setting]
 
 HOTSPOT_ID = "Polar Appliance hotspot"
-HOTSPOT_ADDRESS = "10.42.0.1"
 WIFI_TYPE = "802-11-wireless"
 SECURITY = "802-11-wireless-security"
 MODE_AP = "ap"

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from appliance.host.network import readable
-from appliance.host.network_api import Link
+from appliance.host.network_api import HOTSPOT_ADDRESS, Link
 from appliance.panel import parts, words
 from appliance.panel.actions import ConfirmCode, LeaveSetup, RefuseCode
 from appliance.panel.face import Face, Front, OpenMenu, ReadProblem, Soft, face
@@ -17,8 +17,6 @@ from appliance.panel.screen import Bar, Icon, Line, Picture, Screen, Tone
 from appliance.panel.state import PanelState
 from appliance.printer.api import Problem
 from appliance.setup.api import Progress, SetupView, Step
-
-HOTSPOT_ADDRESS: Final = "10.42.0.1"  # NetworkManager's, of a shared connection
 
 _HERE: Final = Soft("Here", OpenMenu(page=Page.SETUP_HERE))
 _SPECIAL: Final = str.maketrans({sign: f"\\{sign}" for sign in '\\;,":'})

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from appliance.errors import PrinterError
 from appliance.gcode.policy import harm, word
@@ -18,6 +19,19 @@ SAFE = ("M104 S0", "M140 S0", "M107", "M84")
 """What makes a printer safe that no print is using: heaters, fan and motors off."""
 
 _HEATER_COMMANDS = {"bed": "M140 S{:g}", "chamber": "M141 S{:g}"}
+
+
+class Sender(Protocol):
+    """Where lines come from: people's console, and the print."""
+
+    def peek(self, now: float) -> str | None:
+        """The next line to send, None when there is nothing now."""
+
+    def sent(self, number: int, now: float) -> None:
+        """The peeked line went out as line ``number``."""
+
+    def acknowledged(self, number: int, answer: tuple[str, ...], now: float) -> None:
+        """The printer answered it."""
 
 
 class BadGcode(PrinterError):

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -23,7 +24,7 @@ from appliance.printer.link import SOCKET, Link, OnData, OnLost, PortError, open
 from appliance.printer.ports import candidates
 from appliance.printer.protocol import Marlin
 
-__all__ = ["BAUDS", "Detector", "Found", "NoPrinter", "Remembered", "candidates", "pairs"]
+__all__ = ["BAUDS", "Detector", "Finder", "Found", "NoPrinter", "Remembered", "candidates", "pairs"]
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,13 @@ class Found:
     port: str
     baud: int
     heard: bytes = b""  # of a halted one: what it said, which it will not say again
+
+
+class Finder(Protocol):
+    """What finds the printer."""
+
+    async def find(self, remembered: Remembered | None, on_data: OnData, on_lost: OnLost) -> Found:
+        """Find it and open its port. Raises PrinterError."""
 
 
 class NoPrinter(PrinterError):

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import secrets
 import time
-from typing import Protocol
 
 from appliance.config import PrinterSettings
 from appliance.errors import ApplianceError, PrinterError, StorageError
@@ -19,14 +18,14 @@ from appliance.printer import api, events
 from appliance.printer.console import (
     SAFE,
     Console,
+    Sender,
     checked,
     further_off,
     heater_commands,
     refuse_beside_a_print,
 )
-from appliance.printer.detect import Found, Remembered
+from appliance.printer.detect import Finder, Found, Remembered
 from appliance.printer.heat import HeatMemory
-from appliance.printer.link import OnData, OnLost
 from appliance.printer.printing import Printing
 from appliance.printer.protocol import Marlin
 from appliance.revision import Revision
@@ -38,26 +37,6 @@ RETRY_PAUSE = 2.0  # seconds before a lost printer is looked for again
 GCODE_LIMIT = 300.0  # seconds for lines of a person: enough to home, level or heat
 STOP_LIMIT = 3.0  # seconds at the end of the daemon to make the printer safe
 RESET_HINT = "Switch the printer off and on, or press Connect, once the cause is found."
-
-
-class Finder(Protocol):
-    """What finds the printer."""
-
-    async def find(self, remembered: Remembered | None, on_data: OnData, on_lost: OnLost) -> Found:
-        """Find it and open its port. Raises PrinterError."""
-
-
-class Sender(Protocol):
-    """Where lines come from: people's console, and the print."""
-
-    def peek(self, now: float) -> str | None:
-        """The next line to send, None when there is nothing now."""
-
-    def sent(self, number: int, now: float) -> None:
-        """The peeked line went out as line ``number``."""
-
-    def acknowledged(self, number: int, answer: tuple[str, ...], now: float) -> None:
-        """The printer answered it."""
 
 
 class Engine:

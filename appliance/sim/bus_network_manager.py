@@ -12,13 +12,12 @@ from typing import Any
 from dbus_fast import DBusError, Variant
 
 from appliance.host.joining import is_password
-from appliance.host.network_api import JoinProblem, Security
+from appliance.host.network_api import HOTSPOT_ADDRESS, JoinProblem, Security
 from appliance.host.nm_connection import ApSecurity
 from appliance.host.nm_states import MODE_AP, Connectivity, DeviceState, DeviceType, Reason
 from appliance.sim.bus_service import BusService, Steps
 from appliance.sim.network import (
     CABLE_IP,
-    HOTSPOT_IP,
     WIFI_IP,
     Air,
     Behaviour,
@@ -367,7 +366,7 @@ class StandInNetworkManager(BusService):
 
     def _get_address(self, own: bool) -> None:
         path = f"{ROOT}/IP4Config/3"
-        self.add(path, f"{NM}.IP4Config", **_address(HOTSPOT_IP if own else WIFI_IP))
+        self.add(path, f"{NM}.IP4Config", **_address(HOTSPOT_ADDRESS if own else WIFI_IP))
         self.change(RADIO_PATH, WIRELESS, Mode=Variant("u", MODE_AP if own else 2))
         if own:
             self._see_itself_alone()

@@ -38,17 +38,24 @@ class StandInAvahi(BusService):
     def __init__(self, taken: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.taken = set(taken)  # told at once
+        self.host = "polar"
         self.elsewhere: set[str] = set()  # found out after the announcement
         self.groups: dict[str, list[tuple[str, str, int]]] = {}
         self.committed: dict[str, tuple[str, str, int]] = {}
         self.add("/", f"{AVAHI}.Server")
         self.method(f"{AVAHI}.Server", "EntryGroupNew", "", "o", self._new)
+        self.method(f"{AVAHI}.Server", "GetHostName", "", "s", lambda _path: (self.host,))
         alternative = ("GetAlternativeServiceName", "s", "s", self._alternative)
         self.method(f"{AVAHI}.Server", *alternative)
         group = f"{AVAHI}.EntryGroup"
         self.method(group, "AddService", "iiussssqaay", "", self._add)
         self.method(group, "Commit", "", "", self._commit)
         self.method(group, "Free", "", "", self._free)
+
+    def call_itself(self, host: str) -> None:
+        """Take another host name, as when another device had that one before."""
+        self.host = host
+        self.emit("/", f"{AVAHI}.Server", "StateChanged", "is", 2, "")
 
     def collide(self) -> None:
         """Another device takes the name of everything that is announced."""

@@ -10,6 +10,7 @@ import msgspec
 
 from appliance.host.joining import check, failure, is_password
 from appliance.host.network_api import (
+    HOTSPOT_ADDRESS,
     AccessPoint,
     Hotspot,
     JoinProblem,
@@ -20,7 +21,6 @@ from appliance.host.network_api import (
 )
 
 PASSWORD = "correct horse"
-HOTSPOT_IP = "10.42.0.1"
 WIFI_IP = "192.168.1.50"
 CABLE_IP = "192.168.1.40"
 
@@ -236,7 +236,9 @@ class SimulatedNetwork:
 
     def _state(self) -> NetworkState:
         link = self._link()
-        own = {Link.ETHERNET: CABLE_IP, Link.WIFI: WIFI_IP, Link.HOTSPOT: HOTSPOT_IP}.get(link, "")
+        own = {Link.ETHERNET: CABLE_IP, Link.WIFI: WIFI_IP, Link.HOTSPOT: HOTSPOT_ADDRESS}.get(
+            link, ""
+        )
         wifi = self.air.wifis.get(self._joined)
         dead = wifi is not None and wifi.behaviour in _AFTERWARDS
         return NetworkState(

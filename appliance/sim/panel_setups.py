@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from appliance.host.network_api import AccessPoint, Link, NetworkState, Security
+from appliance.host.network_api import HOTSPOT_ADDRESS, AccessPoint, Link, NetworkState, Security
 from appliance.panel.state import Cloud, PanelState, QueuePage
 from appliance.setup.api import Answers, Errand, Facts, Progress, SetupRecord, SetupView, Step
 from appliance.sim.panel_examples import IDLE
@@ -24,7 +24,7 @@ NETWORKS: Final = (
     AccessPoint(b"A network with a long name here!", 20, Security.PASSWORD),
 )
 
-_HOTSPOT: Final = NetworkState(link=Link.HOTSPOT, ip="10.42.0.1", radio=True)
+_HOTSPOT: Final = NetworkState(link=Link.HOTSPOT, ip=HOTSPOT_ADDRESS, radio=True)
 _WIFI: Final = NetworkState(
     link=Link.WIFI, ssid=b"Workshop", ip="192.168.1.23", internet=True, radio=True, known=True
 )

@@ -15,8 +15,9 @@ from ipaddress import ip_address, ip_network
 
 import msgspec
 
-HOTSPOT_ADDRESS = "10.42.0.1"  # NetworkManager's own choice for a shared connection
-HOTSPOT_NETWORK = ip_network("10.42.0.0/24")
+from appliance.host.network_api import HOTSPOT_ADDRESS
+
+HOTSPOT_NETWORK = ip_network(f"{HOTSPOT_ADDRESS}/24", strict=False)
 WIZARD = f"http://{HOTSPOT_ADDRESS}/"
 
 API_PATH = "/captive-portal"

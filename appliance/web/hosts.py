@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from appliance.web.captive import HOTSPOT_ADDRESS
+from appliance.host.network_api import HOTSPOT_ADDRESS
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 # Ends that routers put behind a name, and that nobody can buy (RFC 6762, RFC 8375, ICANN).

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from appliance.errors import ApplianceError
+from appliance.host.network_api import HOTSPOT_ADDRESS
 from appliance.web import captive, refusals
 from appliance.web.access import Access, Caller
 from appliance.web.connections import Connections
@@ -230,7 +231,7 @@ class WebServer:
         return around.hotspot and around.captive and captive.over_hotspot(local, peer)
 
     def _to_wizard(self) -> web.Response:
-        address = captive.HOTSPOT_ADDRESS + (f":{self.port}" if self.port != 80 else "")
+        address = HOTSPOT_ADDRESS + (f":{self.port}" if self.port != 80 else "")
         return web.Response(status=302, headers={"Location": f"http://{address}/"})
 
     async def _guarded(self, route: Route, request: web.Request) -> web.StreamResponse:

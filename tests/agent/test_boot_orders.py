@@ -12,7 +12,7 @@ import pytest
 from appliance.agent.api import RegisterAs
 from appliance.agent.boot_orders import REGISTER_PAUSES, BootOrders
 from appliance.agent.membership import NotRegistered
-from appliance.errors import CloudError
+from appliance.errors import ApplianceError, CloudError, StorageError
 from appliance.host.network_api import Link, NetworkState
 from appliance.printer.api import Problem
 from appliance.setup.api import BootFileNews
@@ -37,11 +37,18 @@ class Card:
         self.paused = asyncio.Event()
         self.turn = asyncio.Semaphore(0)
         self.told: list[str] = []
+        self.passwords: list[str] = []
+        self.refusal: ApplianceError | None = None
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.paused.set()
         await self.turn.acquire()
+
+    async def keep(self, password: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.passwords.append(password)
 
     def orders(self, text: str) -> BootOrders:
         self.path.write_text(text)
@@ -51,6 +58,7 @@ class Card:
             self.cloud,
             self.world.state,
             told=self.told.append,
+            keep_password=self.keep,
             sleep=self._sleep,
         )
 
@@ -84,6 +92,7 @@ async def test_no_file_no_orders(card: Card) -> None:
         card.cloud,
         card.world.state,
         told=card.told.append,
+        keep_password=card.keep,
     )
     async with card.world.alive():
         await orders.run()
@@ -108,9 +117,28 @@ async def test_joined_and_registered_the_secrets_are_gone(card: Card) -> None:
         card.cloud,
         card.world.state,
         told=card.told.append,
+        keep_password=card.keep,
     )
     await again.run()
     assert len(card.cloud.asked) == 1
+
+
+async def test_the_pages_password_is_kept_before_all_else_and_wiped(card: Card) -> None:
+    orders = card.orders('[web]\npassword = "let me in please"\n' + WIFI)
+    assert "let me in" not in repr(card.world.state)
+    async with card.world.alive():
+        await orders.run()
+    assert card.passwords == ["let me in please"]
+    assert "let me in" not in card.text()
+    assert PASSWORD not in card.text()
+
+
+async def test_a_password_that_cannot_be_kept_stays_in_the_file(card: Card) -> None:
+    card.refusal = StorageError("The disk is full.")
+    await card.orders('[web]\npassword = "let me in please"\n').run()
+    assert "let me in" in card.text()
+    assert "web.password: The disk is full." in card.beside()
+    assert "let me in" not in card.beside()
 
 
 async def test_no_hotspot_before_its_wifi_was_tried(card: Card) -> None:

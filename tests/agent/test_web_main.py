@@ -259,3 +259,18 @@ async def test_a_full_disk_at_the_first_start_stops_nothing(
         async with asyncio.timeout(PATIENCE):
             while not all((settings.state_folder / name).exists() for name in secrets):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+
+
+async def test_a_password_of_the_boot_file_lets_in_where_there_is_no_panel(
+    settings: Settings, tmp_path: Path
+) -> None:
+    plug_in(settings.run_folder)
+    boot = tmp_path / "boot" / "polar-appliance.toml"
+    boot.parent.mkdir()
+    boot.write_text('[web]\npassword = "let me in please"\n')
+    bare = msgspec.structs.replace(settings, panel=PanelSettings())
+    async with agent(bare) as (_, port), browser(port) as laptop:
+        await laptop.until("/enter?to=/", 'name="password"')
+        await laptop.send("/enter/password", password="let me in please")
+        await laptop.until("/setup", "Welcome")
+    assert "let me in" not in boot.read_text()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from appliance.host.bus import Bus
-from appliance.host.mdns import Mdns
+from appliance.host.mdns import AVAHI, SERVER, Mdns
 from appliance.sim.bus_services import StandInAvahi
 
 SERVICE = ("Polar Appliance", "_http._tcp", 80)
@@ -65,6 +65,19 @@ async def test_a_name_that_is_taken_later_is_changed(bus_address: str, bus: Bus)
         await becomes(service, lambda s: bool(s.committed))
         assert mdns.name == "Polar Appliance #2"
         assert len(service.groups) == 1
+
+
+async def test_the_machine_is_called_what_avahi_calls_it(bus_address: str, bus: Bus) -> None:
+    mdns = Mdns(bus, "Polar Appliance", 80)
+    assert mdns.host == ""
+    async with avahi(bus_address) as service, serving(mdns):
+        for host in ("polar", "polar-2", "polar-3"):
+            asked = service.calls.count("GetHostName")
+            service.call_itself(host)
+            await becomes(service, lambda s: s.calls.count("GetHostName") > asked)  # noqa: B023
+            await bus.call(AVAHI, "/", SERVER, "GetHostName")  # its answer comes after the other
+            assert mdns.host == host
+        assert len(service.committed) == 1, "and is announced once"
 
 
 async def test_said_again_when_avahi_is_restarted(bus_address: str, bus: Bus) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from appliance.host.network_api import (
+    HOTSPOT_ADDRESS,
     Hotspot,
     JoinFailed,
     JoinProblem,
@@ -19,7 +20,6 @@ from appliance.host.network_api import (
 )
 from appliance.sim.network import (
     CABLE_IP,
-    HOTSPOT_IP,
     PASSWORD,
     WIFI_IP,
     Air,
@@ -121,7 +121,7 @@ async def test_without_internet_it_is_joined_and_kept_and_said(
 
 async def test_the_hotspot_opens_and_closes(network: Network, until: Until) -> None:
     opened = await network.start_hotspot(HOTSPOT)
-    assert (opened.link, opened.ip, opened.known) == (Link.HOTSPOT, HOTSPOT_IP, False)
+    assert (opened.link, opened.ip, opened.known) == (Link.HOTSPOT, HOTSPOT_ADDRESS, False)
     assert opened.internet is False
     await network.stop_hotspot()
     closed = await until(network, lambda state: state.link is not Link.HOTSPOT)

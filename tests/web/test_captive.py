@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from appliance.web.captive import DNSMASQ, HOTSPOT_ADDRESS, PROBES, over_hotspot
+from appliance.cli import cli
+from appliance.host.network_api import HOTSPOT_ADDRESS
+from appliance.web.captive import DNSMASQ, PROBES, over_hotspot
 from tests.web.doorway import SECRET, Doorway, Handled, browsing, by_hotspot, served, table
 
 HOSTS = {
@@ -131,3 +134,8 @@ def test_dnsmasq_is_told_every_name_and_option_114() -> None:
 )
 def test_both_ends_must_stand_in_the_hotspots_network(local: str, peer: str, over: bool) -> None:
     assert over_hotspot(local, peer) is over
+
+
+def test_the_image_installs_it_by_a_command() -> None:
+    said = CliRunner().invoke(cli, ["captive-dns"])
+    assert (said.exit_code, said.output) == (0, DNSMASQ)
