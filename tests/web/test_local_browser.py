@@ -41,6 +41,13 @@ class Person:
         path = f"//*[self::button or self::a][normalize-space()='{label}' and not(@hidden)]"
         await asyncio.to_thread(lambda: self.browser.driver.find_element("xpath", path).click())
 
+    async def arrives(self, path: str) -> None:
+        """Wait for a page by its address, which needs no script."""
+        driver = self.browser.driver
+        await asyncio.to_thread(
+            self.browser.until_true, lambda: driver.current_url.partition("?")[0].endswith(path)
+        )
+
     async def choose(self, file: Path) -> None:
         await asyncio.to_thread(lambda: self.browser.find("#file").send_keys(str(file)))
 
@@ -209,7 +216,9 @@ async def test_it_works_without_javascript(world: World, person: Person) -> None
         assert world.deeds.asked == ["pause pause"]
         await person.press("Resume")
         await person.press("Cancel the print")
+        await person.arrives("/confirm/cancel")
         await person.press("Cancel the print")
+        await person.arrives("/")
         assert world.deeds.asked[1:] == ["resume", "cancel"]
     finally:
         person.browser.scripts(True)

@@ -338,6 +338,13 @@ async def owner(
 # --- the ways -------------------------------------------------------------------------------------
 
 
+async def door_is_read(world: Whole) -> None:
+    """The agent has begun anew at the end of the setup: no print before it knows the door."""
+    async with asyncio.timeout(30):
+        while (await world.view()).door is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("owner", [("phone", PHONE)], indirect=True, ids=["phone"])
 async def test_from_the_hotspot_to_the_first_print(owner: Owner, square: Square) -> None:
     """At phone size, with everything going wrong once that a person or the cloud can do."""
@@ -404,6 +411,7 @@ async def _print_from_a_slicer(owner: Owner, square: Square) -> None:
     key = await owner.does(lambda: owner.browser.find("#api-key").get_attribute("value"))
     await owner.shot("settings")
     assert key
+    await door_is_read(world)
     port = int(world.page.rpartition(":")[2])
     request = slicers.prusa(port, key, square(3000), printing=True, name="Tower.gcode")
     status, _, body = await slicers.send(port, request)
