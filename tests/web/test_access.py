@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from appliance.web import access as module
+from appliance.web import codes
 from appliance.web.access import CLAIM_IDLE, Access, Caller, NotLetIn, in_words
-from appliance.web.codes import (
-    CODE_TIME,
-    EACH,
-    REFUSED_TIME,
-    TOGETHER,
-    WAITING_TIME,
-    WITHIN,
-    Asking,
-    Codes,
-)
+from appliance.web.codes import CODE_TIME, EACH, REFUSED_TIME, TOGETHER, WITHIN, Asking
 from appliance.web.need import Need
 from appliance.web.passwords import hash_password
 from tests.web.doorway import Doorway
@@ -108,10 +100,10 @@ def test_what_was_confirmed_but_not_fetched_ends_with_its_code() -> None:
 def test_chance_does_not_give_the_same_code_twice_in_a_row() -> None:
     shown: list[str] = []
     chance = [7, 7, 10_007, 8]
-    codes = Codes(shown.append, lambda count: chance.pop(0).to_bytes(count, "big"))
-    assert codes.ask("one", "a", 0.0).code == "0007"
-    codes.refuse("0007", 1.0)
-    assert codes.ask("two", "b", 2.0).code == "0008"
+    shown_codes = codes.Codes(shown.append, lambda count: chance.pop(0).to_bytes(count, "big"))
+    assert shown_codes.ask("one", "a", 0.0).code == "0007"
+    shown_codes.refuse("0007", 1.0)
+    assert shown_codes.ask("two", "b", 2.0).code == "0008"
     assert shown == ["0007", "", "0008"]
 
 
@@ -195,8 +187,8 @@ def test_who_waited_and_went_holds_nobody_up() -> None:
     assert door.access.ask(other).asking is Asking.BUSY
     door.time += 1
     answer = door.access.ask(holder)
-    assert (answer.asking, answer.seconds) == (Asking.BUSY, WAITING_TIME - 1)
-    door.time += WAITING_TIME - 1
+    assert (answer.asking, answer.seconds) == (Asking.BUSY, codes.WAITING_TIME - 1)
+    door.time += codes.WAITING_TIME - 1
     assert door.access.ask(holder).asking is Asking.SHOWN
 
 
