@@ -151,7 +151,9 @@ def test_what_needs_a_person_says_what_to_do(state: PanelState) -> None:
     unregistered = state.cloud.serial_number is None and state.status is StatusCode.READY
     if not state.starting and (state.status in NEEDS_A_PERSON or unregistered):
         screen = home_screen(state)
-        under_way = state.setup is not None and screen.tone is Tone.WORKING
+        setup = state.setup
+        radio_busy = setup is not None and (setup.facts.network.busy or setup.facts.network.radio)
+        under_way = setup is not None and (screen.tone is Tone.WORKING or radio_busy)
         assert advised(screen) or under_way, texts(screen)
 
 
