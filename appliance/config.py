@@ -31,6 +31,7 @@ from appliance.settings_panel import (
     PlateSettings,
     panel_problems,
 )
+from appliance.settings_slicing import SlicingSettings, slicing_problems
 from appliance.settings_web import SetupSettings, WebSettings, WifiSettings, web_problems
 
 SYSTEM_FILE = Path("/etc/polar-appliance/config.toml")
@@ -142,6 +143,7 @@ class Settings(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     wifi: WifiSettings = WifiSettings()
     setup: SetupSettings = SetupSettings()
+    slicing: SlicingSettings = SlicingSettings()
     materials: list[Material] = msgspec.field(default_factory=lambda: list(MATERIALS))
     commands: list[CustomCommand] = []
 
@@ -356,6 +358,7 @@ def _problems(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"paths.{name}", "Expected the path of a folder."
     yield from panel_problems(settings.panel, settings.buttons, settings.door)
     yield from web_problems(settings.web, settings.wifi)
+    yield from slicing_problems(settings.slicing)
     pin = settings.cloud.pin
     if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 16):
         yield "cloud.pin", 'Expected 4 to 16 decimal digits in quotes, such as "1234".'

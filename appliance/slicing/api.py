@@ -1,7 +1,8 @@
 """What the rest of the appliance knows of slicing.
 
-``Slicer(settings, folder)`` in :mod:`appliance.slicing.slicer` is the one implementation of
-:class:`Slicing`.
+``Slicer(settings.slicing, Cache(folder, settings.slicing.cache_size))`` in
+:mod:`appliance.slicing.slicer` is the one implementation of :class:`Slicing`; import it when
+there is something to slice, as the daemons idle without it.
 """
 
 from __future__ import annotations

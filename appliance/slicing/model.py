@@ -9,6 +9,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -86,10 +87,11 @@ class _Measure:
         return box
 
 
-def check_stl(path: Path, max_bytes: int) -> Box:
+def check_stl(path: Path, max_bytes: int, go_on: Callable[[], None] = lambda: None) -> Box:
     """What the STL file at ``path`` measures; for a thread, 1 s for some million triangles.
 
-    Raises BadModel with what is wrong, ModelTooLarge beyond ``max_bytes``, OSError.
+    Raises BadModel with what is wrong, ModelTooLarge beyond ``max_bytes``, OSError. ``go_on`` is
+    called every thousand triangles, and may raise.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -103,8 +105,8 @@ def check_stl(path: Path, max_bytes: int) -> Box:
         if not head.strip(b"\x00 \t\r\n"):
             raise BadModel(f"The model is empty. {_AGAIN}")
         if _is_ascii(head, size):
-            return _ascii(file).box()
-        return _binary(file, head, size).box()
+            return _ascii(file, go_on).box()
+        return _binary(file, head, size, go_on).box()
 
 
 def looks_like_stl(head: bytes, size: int) -> bool:
@@ -123,7 +125,7 @@ def _is_ascii(head: bytes, size: int) -> bool:
     return not (len(head) == HEADER and _declared(head) * 50 + HEADER == size)
 
 
-def _binary(file: BinaryIO, head: bytes, size: int) -> _Measure:
+def _binary(file: BinaryIO, head: bytes, size: int, go_on: Callable[[], None]) -> _Measure:
     there, rest = divmod(size - HEADER, _TRIANGLE.size)
     if size < HEADER or there < _declared(head):
         raise BadModel(
@@ -142,6 +144,7 @@ def _binary(file: BinaryIO, head: bytes, size: int) -> _Measure:
         columns = list(zip(*_TRIANGLE.iter_unpack(block), strict=True))
         for index, column in enumerate(columns):
             measure.add(index % 3, column)
+        go_on()
     return measure
 
 
@@ -152,7 +155,7 @@ def _announced(head: bytes) -> int:
 _VERTEX = re.compile(rb"\s*vertex\s+(\S+)\s+(\S+)\s+(\S+)\s*", re.IGNORECASE)
 
 
-def _ascii(file: BinaryIO) -> _Measure:
+def _ascii(file: BinaryIO, go_on: Callable[[], None]) -> _Measure:
     measure = _Measure()
     corners: list[tuple[float, float, float]] = []
     closed = number = 0  # corners of complete facets; lines
@@ -172,6 +175,7 @@ def _ascii(file: BinaryIO) -> _Measure:
             if closed >= _BATCH:
                 measure.add_corners(corners)
                 corners, closed = [], 0
+                go_on()
         last = word or last
     if len(corners) != closed or last != b"endsolid":
         raise BadModel(f"The model is cut off after line {number}. {_AGAIN}")

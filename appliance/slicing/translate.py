@@ -153,8 +153,10 @@ def _codes(
     if start is None:
         own = _OWN_START if "print_temperature" not in words else _OWN_START.partition("\n")[2]
         start = gcode_text.heating("", words) + own
-        notes.append("The configuration has no startCode: the nozzle heats (to 210 °C where no "
-                     "temperature is given) and the printer homes, as with the engine's own.")  # fmt: skip
+        notes.append(
+            "The configuration has no startCode: the nozzle heats (to 210 °C where no "
+            "temperature is given) and the printer homes, as with the engine's own."
+        )
     else:
         start = gcode_text.heating(start, words) + start
         if start and not gcode_text.heats(start):
