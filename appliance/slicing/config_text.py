@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from appliance.slicing.cura_table import CODES, CURA_NAMES
+from appliance.slicing.cura_table import CODES, CURA_NAMES, spelled
 from appliance.slicing.errors import BadConfiguration
 
 MAX_BYTES = 1024 * 1024  # of a configuration; real ones have 2 to 60 kB
@@ -110,7 +110,7 @@ def _bounded(
                 f"The slicer's configuration has more than {MAX_SETTINGS} settings, so it is "
                 f"none. {_EXPORT}"
             )
-    notes = (f"Given twice, the last counts: {', '.join(twice)}.",) if twice else ()
+    notes = (f"Given twice, the last counts: {', '.join(map(spelled, twice))}.",) if twice else ()
     return settings, notes
 
 

@@ -246,3 +246,9 @@ TAGS = frozenset(
 """Names of LegacyCura's profile that a list may carry for its start code; no engine settings."""
 
 CURA_NAMES = frozenset(ROWS) | CODES | frozenset(ALIASES)
+
+
+def spelled(name: str) -> str:
+    """As the engine spells this name of ours in small letters; others as they are."""
+    row = ROWS.get(name)
+    return row.name if row else name

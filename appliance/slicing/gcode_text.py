@@ -15,6 +15,7 @@ _PER_MINUTE = frozenset(
      "cool_min_feedrate", "max_z_speed", "infill_speed", "inset0_speed", "insetx_speed")
 )  # fmt: skip
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TEMPERATURE = r"^\s*M(?:{})\b[^;\n]*?[SR]\s*(\d+(?:\.\d*)?)"
 _HEATS = re.compile(r"^\s*M1(?:04|09)\b", re.MULTILINE)
 _WARMS = re.compile(r"^\s*M1(?:40|90)\b", re.MULTILINE)
 _OTHER_NAMES = {"bed_temperature": "print_bed_temperature"}
@@ -123,6 +124,23 @@ def heating(text: str, words: Mapping[str, str]) -> str:
 def heats(text: str) -> bool:
     """Whether this code sets the temperature of the nozzle."""
     return _HEATS.search(text) is not None
+
+
+def temperatures(text: str) -> dict[str, str]:
+    """PrusaSlicer's temperatures for a start code: the last ones that it sets, °C, else 0.
+
+    PrusaSlicer reads the code, adds no heating of its own to one that heats, and in the second
+    layer sets its own numbers where they differ: 0 would turn the bed off.
+    """
+    tool = re.findall(_TEMPERATURE.format("104|109"), text, re.MULTILINE)
+    bed = re.findall(_TEMPERATURE.format("140|190"), text, re.MULTILINE)
+    warm, hot = (str(round(float(found[-1]))) if found else "0" for found in (bed, tool))
+    return {
+        "temperature": hot,
+        "first_layer_temperature": hot,
+        "bed_temperature": warm,
+        "first_layer_bed_temperature": warm,
+    }
 
 
 def literal(text: str) -> str:

@@ -19,6 +19,7 @@ from appliance.slicing.errors import BadModel, ModelTooLarge
 HEADER = 84  # bytes of a binary STL before its first triangle
 _TRIANGLE = struct.Struct("<12x9f2x")
 _BLOCK = 1024 * _TRIANGLE.size
+_LOOKED_AT = 128  # bytes
 _BATCH = 3072  # corners measured at once
 _LINE = 512  # bytes of a line of an ASCII STL
 _AGAIN = "Export it once more."
@@ -150,6 +151,29 @@ def _binary(file: BinaryIO, head: bytes, size: int, go_on: Callable[[], None]) -
 
 def _announced(head: bytes) -> int:
     return _declared(head) if len(head) == HEADER else 0
+
+
+def taken_for_text(path: Path) -> bool:
+    """Whether PrusaSlicer would take this binary STL for ASCII, and so for damaged.
+
+    It looks for a byte above 127 in the 128 bytes after the header; round numbers have none.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(HEADER + _LOOKED_AT)
+    binary = size >= HEADER and _declared(head) * _TRIANGLE.size + HEADER == size
+    return binary and max(head[HEADER:], default=0) <= 127
+
+
+def marked_copy(path: Path, target: Path, go_on: Callable[[], None] = lambda: None) -> None:
+    """The same binary STL with the first triangle's attribute, which nobody reads, above 127."""
+    with path.open("rb") as source, target.open("wb") as copy:
+        head = bytearray(source.read(HEADER + _TRIANGLE.size))
+        head[-2:] = b"\xff\xff"
+        copy.write(head)
+        while block := source.read(_BLOCK):
+            copy.write(block)
+            go_on()
 
 
 _VERTEX = re.compile(rb"\s*vertex\s+(\S+)\s+(\S+)\s+(\S+)\s*", re.IGNORECASE)

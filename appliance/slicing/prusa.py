@@ -46,7 +46,8 @@ def arguments(
     for config in configs:
         words += ["--load", str(config)]
     if center is not None:
-        words += ["--center", f"{center[0]:.3f},{center[1]:.3f}"]
+        # 2.5.0 takes negative numbers only when it is told not to arrange as well.
+        words += ["--dont-arrange", f"--center={center[0]:.3f},{center[1]:.3f}"]
     elif not arrange:
         words.append("--dont-arrange")
     return [*words, "--output", str(output), str(model)]

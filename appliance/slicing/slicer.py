@@ -30,7 +30,14 @@ from appliance.slicing.errors import (
     SlicerMissing,
     SlicingError,
 )
-from appliance.slicing.model import HEADER, Box, check_stl, looks_like_stl
+from appliance.slicing.model import (
+    HEADER,
+    Box,
+    check_stl,
+    looks_like_stl,
+    marked_copy,
+    taken_for_text,
+)
 from appliance.slicing.plan import Plan, configured
 from appliance.slicing.threads import Worker
 from appliance.slicing.thumbnail import thumbnail_in
@@ -229,7 +236,10 @@ class _Slicing:
     def _prepare(self, model: _Model, plan: Plan, configuration: Configuration | None) -> list[str]:
         """The folder for the run, and its command line. The model is named by what it is."""
         named = self._work / f"model{model.suffix}"
-        named.symlink_to(self._request.model.resolve())
+        if model.box is not None and taken_for_text(self._request.model):
+            marked_copy(self._request.model, named, self._threads.checkpoint)
+        else:
+            named.symlink_to(self._request.model.resolve())
         configs = []
         for name, keys in (("config", plan.settings), ("ours", prusa_config.OVERRIDES)):
             configs.append(self._work / f"{name}.ini")
@@ -334,7 +344,7 @@ def _room_on_disk(folder: Path) -> int:
 
 def _explain(ended: runner.Ended, output: prusa.Output, limits: runner.Limits) -> NoReturn:
     """Raise why there is no G-code."""
-    log.warning("the slicer said: %s", " | ".join(output.lines[-10:]))
+    log.info("the slicer said: %s", " | ".join(output.lines[-10:]))
     if ended.status == -signal.SIGXFSZ:
         raise StorageError(
             f"The sliced file would have more than {limits.file / 1e6:.0f} MB, more than there "

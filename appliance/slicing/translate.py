@@ -36,11 +36,6 @@ _FIXED = {
     "elefant_foot_compensation": "0",
     "use_relative_e_distances": "0",
     "machine_limits_usage": "time_estimate_only",
-    # Heating stands in the start code; 0 keeps PrusaSlicer from adding its own.
-    "temperature": "0",
-    "first_layer_temperature": "0",
-    "bed_temperature": "0",
-    "first_layer_bed_temperature": "0",
 }
 _OWN_START = "M109 S210\nG21\nG90\nG28\nG1 Z15 F300\nG92 E0\nG1 F200 E5\nG92 E0"
 _OWN_END = "M104 S0\nM140 S0\nG91\nG1 E-1 F300\nG1 Z0.5 E-5 F9000\nG90\nG28 X0 Y0\nM84"
@@ -164,9 +159,12 @@ def _codes(
     if end is None:
         end = _OWN_END
         notes.append("The configuration has no endCode: heaters and motors are turned off.")
-    filled = (gcode_text.fill(text, values, words, now) for text in (start, end))
-    first, last = (gcode_text.literal(text) for text in filled)
-    return {"start_gcode": first, "end_gcode": last}, notes
+    start, end = (gcode_text.fill(text, values, words, now) for text in (start, end))
+    return {
+        "start_gcode": gcode_text.literal(start),
+        "end_gcode": gcode_text.literal(end),
+        **gcode_text.temperatures(start),
+    }, notes
 
 
 def _notes(given: Mapping[str, str], numbers: Mapping[str, float]) -> Iterator[str]:
