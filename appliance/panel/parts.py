@@ -10,7 +10,7 @@ from appliance.panel.face import OpenMenu, Soft
 from appliance.panel.screen import Icon, Line
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
-from appliance.polar.job import Phase
+from appliance.polar.job import PREPARING
 from appliance.printer.api import Heater, JobState
 
 MENU: Final = Soft("Menu", OpenMenu())
@@ -26,7 +26,7 @@ def door_open(state: PanelState) -> bool:
 
 def waits_for_door(state: PanelState) -> bool:
     """A job begins as soon as the door is closed."""
-    preparing = state.job is not None and state.job.phase in _PREPARING
+    preparing = state.job is not None and state.job.phase in PREPARING
     return door_open(state) and (preparing or bool(state.waiting_for_door))
 
 
@@ -117,4 +117,3 @@ _HELD: Final = (
     StatusCode.DOOR_OPEN,
 )
 _NUMBERS: Final = frozenset("123456789")
-_PREPARING: Final = (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING)

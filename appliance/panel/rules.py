@@ -7,10 +7,8 @@ from typing import Final
 
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
-from appliance.polar.job import CloudJob, Phase
+from appliance.polar.job import PREPARING, CloudJob
 from appliance.printer.api import Heater, Job, JobState, LinkState, PauseKind, Problem
-
-PREPARING: Final = (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING)
 
 
 def preparing(state: PanelState) -> CloudJob | None:

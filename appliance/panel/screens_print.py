@@ -25,6 +25,7 @@ _AMOUNT: Final = re.compile(r"\d+(?:\.\d+)? [kMG]?B\b")
 _WAITING: Final = re.compile(r"Waiting (for [^:]+)(?:: *(.*))?")
 _PREPARING_TITLE: Final[Mapping[Phase, str]] = {
     Phase.DOWNLOADING: "Downloading",
+    Phase.CONFIGURING: "Downloading",
     Phase.SLICING: "Slicing",
     Phase.STARTING: "Starting print",
 }

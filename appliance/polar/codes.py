@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import PREPARING, CloudJob, Outcome, Phase
 from appliance.printer.api import Job, JobState, LinkState, PauseKind, Snapshot, Source
 
 
@@ -67,7 +67,7 @@ def waiting_for_door(inputs: StatusInputs) -> bool:
 
 def preparing(job: CloudJob) -> bool:
     """The printer has not been given the job yet."""
-    return job.phase in _PREPARING
+    return job.phase in PREPARING
 
 
 def status_code(inputs: StatusInputs) -> StatusCode:
@@ -187,7 +187,6 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """What comes first wins."""
 
-_PREPARING: Final = (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING)
 _OUTCOME_CODE: Final[Mapping[Outcome | None, StatusCode]] = {
     Outcome.COMPLETED: StatusCode.COMPLETE,
     Outcome.CANCELED: StatusCode.CANCELING,

@@ -47,6 +47,7 @@ _PROGRESS: Final[Mapping[StatusCode, str]] = {
 _PAUSED: Final = (StatusCode.PAUSED, StatusCode.COLD_PAUSE, StatusCode.CHANGING_FILAMENT)
 _PREPARING_TEXT: Final[Mapping[Phase, str]] = {
     Phase.DOWNLOADING: "Downloading file for job",
+    Phase.CONFIGURING: "Downloading config file for job",
     Phase.SLICING: "Slicing Job",
     Phase.STARTING: "Starting job",
 }
