@@ -67,6 +67,8 @@ class Cache:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._make_room(entry.size)
+            # Both names are one file: nobody may write into it by mistake.
+            gcode.chmod(gcode.stat().st_mode & ~0o222)
             place(gcode, self._gcode(key))
             write_atomic(self._record(key), msgspec.json.encode(entry))
         except (OSError, StorageError) as error:

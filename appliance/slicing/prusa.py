@@ -109,17 +109,17 @@ _REASONS: tuple[tuple[str, type[SlicingError], str], ...] = (
     (r"no extrusions|print is empty|no layers|Nothing to print|no printable", BadModel,
      "Nothing of the model can be printed: it is too thin or too flat for this nozzle and "
      "layer height."),
-    (r"Error while reading config file|[Ff]ailed loading configuration|Invalid value|"
-     r"Parsing error|template|greater than nozzle|extrusion width|layer height|Invalid \w+",
+    (r"Error while reading config file|failed loading configuration|Invalid value|"
+     r"Parsing error|custom G-code|greater than nozzle|extrusion width|layer height|Invalid \w+",
      BadConfiguration, "The slicer's configuration cannot be used: {said}"),
 )  # fmt: skip
 
 
 def reason(output: Output) -> SlicingError:
     """Why there is no G-code, from what the slicer said."""
-    said = " ".join(output.lines[-6:]).strip()
+    said = " ".join(output.lines[-12:]).partition("Please inspect the file")[0].strip()
     for pattern, kind, sentence in _REASONS:
-        if re.search(pattern, said):
+        if re.search(pattern, said, re.IGNORECASE):
             return kind(sentence.format(said=_tidy(said)))
     return SlicingError(
         f"PrusaSlicer could not slice the model: {_tidy(said) or 'it gave no reason.'}"
