@@ -7,8 +7,13 @@ from pathlib import Path
 
 MB = 1024 * 1024
 RESERVE = 64 * MB  # left to the two daemons, a running print and the system
-LEAST = 110 * MB  # PrusaSlicer 2.9.2 with a cube of twelve triangles: 115 MB; 2.5.0: 75 MB
-PER_TRIANGLE = 300  # bytes; measured 420 (2.5.0) and 500 (2.9.2) with 638,400 triangles
+# Measured: of its own PrusaSlicer takes 9 MB (2.5.0) or 18 MB (2.9.2) for a cube, beside 70 or
+# 100 MB of program files of which the kernel drops what is not in use; 273 or 322 MB for 638,400
+# triangles, which is 410 or 480 bytes for each.
+LEAST = 48 * MB
+PER_TRIANGLE = 300  # bytes
+_CACHED = re.compile(r"^(?:in)?active_file (\d+)$", re.MULTILINE)
+_OWN = re.compile(r"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$", re.MULTILINE)
 
 
 def needed(triangles: int) -> int:
@@ -55,19 +60,27 @@ def _group_rooms(root: Path) -> list[int]:
 
 
 def _room(group: Path) -> int | None:
+    """What is left below both limits; from memory.high on the kernel holds its processes up.
+
+    Its cached files are no obstacle: a model that was just downloaded is among them.
+    """
     try:
-        most = (group / "memory.max").read_text().strip()
+        limits = [(group / name).read_text().strip() for name in ("memory.high", "memory.max")]
         used = int((group / "memory.current").read_text())
-        return int(most) - used if most != "max" else None
+        cached = sum(map(int, _CACHED.findall((group / "memory.stat").read_text())))
+        most = [int(limit) for limit in limits if limit != "max"]
     except (OSError, ValueError):
         return None
+    return min(most) - max(used - cached, 0) if most else None
 
 
-def resident(pid: int) -> int:
-    """Bytes that process ``pid`` has in memory now; 0 when it is gone."""
+def taken(pid: int) -> int:
+    """Bytes that process ``pid`` has for its own now, swapped ones too; 0 when it is gone.
+
+    Not its program files: those the kernel can drop and read again.
+    """
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    match = re.search(r"^VmRSS:\s+(\d+) kB", text, re.MULTILINE)
-    return int(match[1]) * 1024 if match else 0
+    return 1024 * sum(map(int, _OWN.findall(text)))

@@ -355,6 +355,11 @@ def _explain(ended: runner.Ended, output: prusa.Output, limits: runner.Limits) -
     crashed = -ended.status in _CRASHES and ended.peak > limits.memory / 2
     if ended.status == -signal.SIGKILL or crashed or error.short == "Not enough memory":
         raise runner.not_enough(limits.memory)
+    if ended.status < 0 and not output.lines:
+        raise SlicingError(
+            f"PrusaSlicer crashed ({signal.Signals(-ended.status).name}). Slice the model on a "
+            "computer and send the G-code file."
+        )
     raise error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from appliance.slicing.api import (
     TooSlow,
 )
 from appliance.slicing.cache import Cache
+from appliance.slicing.prusa import Output
 from appliance.slicing.slicer import Slicer
 from tests.slicing.conftest import Bench
 from tests.slicing.shapes import ball, binary, box, legacy, measure, prusa
@@ -91,10 +93,10 @@ async def test_without_a_slicer_the_package_is_named(
 
 async def test_not_enough_memory_ends_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of its work, when it has more than it may have."""
-    allowed = 100 * memory.MB
+    allowed = 30 * memory.MB
     monkeypatch.setattr(memory, "allowed", lambda _: allowed)
     monkeypatch.setattr(memory, "needed", lambda _: 0)
-    with pytest.raises(NotEnoughMemory, match="the 100 MB") as caught:
+    with pytest.raises(NotEnoughMemory, match="the 30 MB") as caught:
         await bench.slice(prusa(), binary(ball(130)))
     assert caught.value.short == "Not enough memory"
     assert bench.left == set()
@@ -104,23 +106,43 @@ async def test_not_enough_memory_ends_it(bench: Bench, monkeypatch: pytest.Monke
     assert sliced.layers
 
 
-async def test_a_limit_of_the_kernel_says_the_same(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("status", "peak", "line"),
+    [
+        (-signal.SIGKILL, 5, ""),  # the kernel ran out of memory
+        (-signal.SIGILL, 60, ""),  # 2.9.2 under a limit
+        (-signal.SIGABRT, 60, "terminate called after throwing 'std::system_error'"),
+        (1, 60, "std::bad_alloc"),
+        (-signal.SIGABRT, 5, "its_convex_hull: Unable to create convex hull"),  # 2.5.0
+    ],
+)
+def test_a_limit_of_the_kernel_says_the_same(status: int, peak: int, line: str) -> None:
     """Between two looks at its memory: it crashes, runs out, or says so in its own ways."""
-    monkeypatch.setattr(run, "_HEADROOM", -30 * memory.MB)
-    monkeypatch.setattr(memory, "allowed", lambda _: 90 * memory.MB)
-    monkeypatch.setattr(memory, "needed", lambda _: 0)
-    with pytest.raises(NotEnoughMemory):
-        await bench.slice(prusa(), binary(ball(130)))
-    assert bench.left == set()
+    limits = run.Limits(10, 100 * memory.MB, 1000)
+    ended = run.Ended(status, peak * memory.MB)
+    with pytest.raises(NotEnoughMemory, match="the 100 MB"):
+        slicer._explain(ended, prusa_output(line), limits)
+
+
+def test_a_crash_with_memory_left_is_none_of_memory() -> None:
+    limits = run.Limits(10, 100 * memory.MB, 1000)
+    with pytest.raises(SlicingError) as caught:
+        slicer._explain(run.Ended(-signal.SIGSEGV, 5), prusa_output(""), limits)
+    assert not isinstance(caught.value, NotEnoughMemory)
+    assert "SIGSEGV" in caught.value.long
+
+
+def prusa_output(line: str) -> Output:
+    output = Output()
+    output.feed(line)
+    return output
 
 
 async def test_what_certainly_needs_too_much_is_not_begun(
     bench_with: Callable[[SlicingSettings], Bench],
 ) -> None:
-    bench = bench_with(SlicingSettings(memory_limit=80))
-    with pytest.raises(NotEnoughMemory, match="80 MB"):
+    bench = bench_with(SlicingSettings(memory_limit=40))
+    with pytest.raises(NotEnoughMemory, match="40 MB"):
         await bench.slice(prusa())
     assert [step.stage for step in bench.progress] == ["Checking the model"]
 
