@@ -98,6 +98,8 @@ def _print(job: api.Job) -> Iterator[tuple[str, str]]:
 def _rest(view: AgentView) -> Iterator[tuple[str, str]]:
     if view.job is not None and view.job.phase is not Phase.ENDED:
         yield "Cloud job", f"{view.job.name} ({view.job.phase.value}) {view.job.detail}".strip()
+        for note in view.job.notes:
+            yield "Slicer", note
     if view.last_job is not None:
         yield "Last cloud job", _outcome(view.last_job)
     yield "Camera", view.camera

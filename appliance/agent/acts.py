@@ -58,6 +58,7 @@ class Acts:
             notice_at=self._state.notice_at,
             job=self._state.job,
             last_job=self._jobs.last,
+            model=self._state.model,
             owed=len(owed),
             owed_error=next((entry.last_error for entry in owed if entry.last_error), ""),
             snapshot=self._state.snapshot,
@@ -96,6 +97,8 @@ class Acts:
         job = self._state.job
         if job is not None and preparing(job):
             raise JobRefused(f"{job.name} of the Polar Cloud is about to begin. Cancel it first.")
+        if self._state.model is not None:
+            raise JobRefused(f"{self._state.model.name} is being sliced. Cancel it first.")
         return await self._gate.start_now(request)
 
     def _panel_text(self) -> str:

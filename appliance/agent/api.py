@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import msgspec
 
-from appliance.polar.job import CloudJob
+from appliance.polar.job import CloudJob, LocalModel
 from appliance.printer.api import Snapshot
 
 
@@ -40,6 +40,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     notice_at: float = 0.0  # Unix seconds
     job: CloudJob | None
     last_job: CloudJob | None
+    model: LocalModel | None = None  # of the local page, being sliced
     owed: int  # reports and videos that wait to be delivered
     owed_error: str  # why the last delivery failed
     door: int | None = None  # protocol section 3.12; None = no switch

@@ -12,19 +12,20 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
 from appliance.agent.gate import Gate, find
+from appliance.agent.preparation import Preparation
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
-from appliance.cloud.partfile import discard
 from appliance.errors import ApplianceError, JobRefused, PrinterError, StorageError
+from appliance.polar.choose import NothingToPrint, choose
 from appliance.polar.codes import running_job
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import FETCHING, Chosen, CloudJob, Outcome, Phase
 from appliance.polar.messages import Print
 from appliance.printer import api
 from appliance.store import Record
@@ -56,10 +57,6 @@ class VideoMaker(Protocol):
         """Forget the frames."""
 
 
-Fetch = Callable[[str, Path, Callable[[int, int | None], None]], Awaitable[object]]
-"""Download (url, target, on_progress(bytes, total))."""
-
-
 class CloudJobs:
     """Runs at most one cloud job at a time."""
 
@@ -68,7 +65,7 @@ class CloudJobs:
         state: AgentState,
         folder: Path,
         printer: Starter,
-        fetch: Fetch,
+        preparation: Preparation,
         video: VideoMaker,
         reports: Reports,
         gate: Gate,
@@ -76,15 +73,14 @@ class CloudJobs:
         self._state = state
         self._record = Record(folder / "job.json", CloudJob)
         self._last = Record(folder / "last-job.json", CloudJob)
-        self._spool = folder / "spool"
         self._printer = printer
-        self._fetch = fetch
+        self._preparation = preparation
         self._video = video
         self._reports = reports
         self._gate = gate
         self._step: asyncio.Task[None] | None = None
         self._steps = {
-            Phase.DOWNLOADING: self._download,
+            **dict.fromkeys(FETCHING, self._prepare),
             Phase.STARTING: self._start,
             Phase.PRINTING: self._follow,
             Phase.FINISHING: self._finish,
@@ -143,6 +139,8 @@ class CloudJobs:
         local = self._state.snapshot.job if self._state.snapshot else None
         if local is not None and not local.state.ended:
             raise JobRefused(f"A print was refused: {local.name} is still printing.")
+        if self._state.model is not None:
+            raise JobRefused(f"A print was refused: {self._state.model.name} is being sliced.")
         self._gate.refuse_onto_full_plate(message.job_name or message.job_id)
         if present is not None:
             self._owe(present)  # the step that would have done so may be cut off below
@@ -157,13 +155,13 @@ class CloudJobs:
         if job is None or job.phase in (Phase.FINISHING, Phase.ENDED):
             return False
         self._change(durable=True, cancel_requested=True)
-        if job.phase is Phase.DOWNLOADING and self._step is not None:
+        if job.phase in FETCHING and self._step is not None:
             self._step.cancel()
         return True  # the gate and _follow see to it once the file is there
 
     async def cancel_any(self) -> None:
         """End the present print, cloud or local. Raises JobRefused when there is none."""
-        if not await self.cancel():
+        if not await self.cancel() and not self._state.cancel_model():
             await self._printer.cancel()
 
     def announced(self) -> None:
@@ -199,36 +197,18 @@ class CloudJobs:
         if job is not None and job.cancel_requested and job.phase is not Phase.ENDED:
             self._end(Outcome.CANCELED, "Canceled before the print began.")
 
-    async def _download(self, job: CloudJob) -> None:
+    async def _prepare(self, job: CloudJob) -> None:
+        """Each file of the job, and slicing."""
         if job.cancel_requested:
             self._canceled_between()
             return
-        if not job.gcode_url:
-            raise PrinterError(
-                "The job has no G-code file. Let the Polar Cloud slice it for this printer.",
-                short="No G-code in job",
-            )
         await self._forget_last()
-        target = self._target(job)
-        await self._fetch(job.gcode_url, target, self._downloading)
-        self._change(
-            durable=True,
-            phase=Phase.STARTING,
-            gcode_path=str(target),
-            detail="Starting the print",
-        )
+        await self._preparation.advance(job, self._change)
 
     async def _forget_last(self) -> None:
         """The printer daemon may still show the print before: it was seen long ago."""
         if (last := self.last) is not None:
             await self._forget(last.key)
-
-    def _target(self, job: CloudJob) -> Path:
-        return self._spool / f"{job.key}.gcode"
-
-    def _downloading(self, received: int, total: int | None) -> None:
-        amount = f"{100 * received // total} %" if total else f"{received / 1e6:.1f} MB"
-        self._change(detail=f"Downloading {amount}")
 
     async def _start(self, job: CloudJob) -> None:
         request = api.StartJob(
@@ -335,6 +315,7 @@ class CloudJobs:
             detail="",
         )
         log.info("job %s: %s %s", job.job_id, outcome.value, reason)
+        self._discard(job)
 
     async def _announce(self, job: CloudJob) -> None:
         """Owe the report; leave the final state in place until the cloud has seen it often."""
@@ -372,7 +353,8 @@ class CloudJobs:
             job.key,
             completed=job.outcome is Outcome.COMPLETED,
             print_seconds=job.print_seconds,
-            filament_mm=job.filament_mm,
+            # Before the print that is what the slicer thinks of it, and nothing was used.
+            filament_mm=job.filament_mm if job.started_at is not None else None,
         )
 
     async def _forget(self, key: str) -> None:
@@ -384,14 +366,15 @@ class CloudJobs:
     def _archive(self, job: CloudJob) -> None:
         _on_disk(job, lambda: self._last.save(job))
         self._video.drop()
-        _on_disk(job, lambda: discard(self._target(job)))
+        self._discard(job)
+
+    def _discard(self, job: CloudJob) -> None:
+        _on_disk(job, lambda: self._preparation.discard(job))
 
     def _clean_spool(self) -> None:
         """Remove what earlier lives left behind, but not what the present job needs."""
         keep = self._state.job.key if self._state.job else None
-        for path in self._spool.glob("*") if self._spool.is_dir() else ():
-            if keep is None or not path.name.startswith(keep):
-                path.unlink(missing_ok=True)
+        self._preparation.clean(lambda name: keep is not None and name.startswith(keep))
 
     def _change(self, *, durable: bool = False, **changes: Any) -> None:
         """Replace fields of the present job, if any; nothing happens when none differs."""
@@ -417,29 +400,22 @@ def _on_disk(job: CloudJob, act: Callable[[], object]) -> None:
 
 
 def _new_job(message: Print) -> CloudJob:
-    return CloudJob(
+    """The record; what cannot be printed ends with its reason, as any job does."""
+    job = CloudJob(
         job_id=message.job_id,
         key=secrets.token_hex(8),
         name=message.job_name or message.job_id,
-        gcode_url=_gcode_url(message),
         stl_url=message.stl_file or "",
-        config_url=message.config_file or "",
         received_at=time.time(),
         detail="Downloading",
     )
-
-
-def _gcode_url(message: Print) -> str:
-    """The G-code that is meant.
-
-    The live cloud says in ``fileToPrint`` which file to print, and has been seen to send
-    G-code as ``stlFile``.
-    """
-    if message.file_to_print in (None, "", "gcodeFile") and message.gcode_file:
-        return message.gcode_file
-    if message.stl_file and ".gcode" in message.stl_file:
-        return message.stl_file
-    return ""
+    try:
+        choice = choose(message)
+    except NothingToPrint as error:
+        return msgspec.structs.replace(job, refusal=error.long)
+    field = {Chosen.GCODE: "gcode_url", Chosen.STL: "stl_url", Chosen.THREEMF: "threemf_url"}
+    chosen = {"chosen": choice.what, field[choice.what]: choice.url}
+    return msgspec.structs.replace(job, config_url=choice.config_url, **chosen)
 
 
 def _being_cancelled() -> bool:

@@ -23,6 +23,7 @@ from appliance.agent.identity import IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.local import LocalJobs
 from appliance.agent.membership import Membership
+from appliance.agent.models import LocalModels
 from appliance.agent.moves import Moves
 from appliance.agent.panel import Panel
 from appliance.agent.panel_deeds import PanelDeeds
@@ -30,6 +31,7 @@ from appliance.agent.panel_view import PanelView, Wizard
 from appliance.agent.photographer import Photographer
 from appliance.agent.pictures import Pictures
 from appliance.agent.plate import Plate
+from appliance.agent.preparation import Preparation
 from appliance.agent.presence import Presence
 from appliance.agent.printer_watch import PrinterWatch
 from appliance.agent.queue import Queue
@@ -39,6 +41,7 @@ from appliance.agent.service import AgentService
 from appliance.agent.state import AgentState
 from appliance.agent.video import Timelapse
 from appliance.agent.web_main import Front, Inside, build_front
+from appliance.agent.workshop import Workshop
 from appliance.camera.camera import Camera
 from appliance.cloud.client import CloudClient, opener
 from appliance.cloud.connection import tls_context
@@ -116,7 +119,11 @@ async def _build(
     plate = Plate(settings.state_folder, settings.plate, state, queue.print_next)
     moves = Moves(settings.moves, settings.materials, printer, state)
     gate = Gate(printer, door, plate)
-    jobs = CloudJobs(state, settings.state_folder, printer, fetch, timelapse, reports, gate)
+    folder = settings.state_folder
+    workshop = Workshop(state, settings.slicing, folder / "slicing-cache")
+    preparation = Preparation(folder / "spool", fetch, workshop)
+    jobs = CloudJobs(state, folder, printer, preparation, timelapse, reports, gate)
+    models = LocalModels(state, folder, printer, workshop, gate, reports)
     listed = with_plate_clear(settings.commands, settings.plate.confirm)
     power = SystemPower()
     custom = CustomCommands(listed, printer, power, restart, plate.clear)
@@ -134,6 +141,7 @@ async def _build(
         printer=printer,
         camera=camera,
         photographer=photographer,
+        models=models,
         moves=moves,
         power=power,
         http=http,
@@ -145,6 +153,7 @@ async def _build(
         *await _to_people(inside, doers, plate, stack),
         PrinterWatch(printer, state).run(),
         jobs.run(),
+        models.run(),
         LocalJobs(state, printer, reports, plate).run(),
         door.run(),
         plate.run(),

@@ -105,6 +105,7 @@ class PanelView:
             status=status_code(state.inputs()),
             snapshot=state.snapshot,
             job=state.job,
+            model=state.model,
             door=state.door,
             waiting_for_door=state.waiting_for_door,
             door_asks=state.door_asks,

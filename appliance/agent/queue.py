@@ -199,8 +199,10 @@ class Queue:
 
     def _refuse_now(self) -> None:
         job = self._state.job
-        if running_job(self._state.inputs()) is not None or (
-            job is not None and job.phase is not Phase.ENDED
+        if (
+            running_job(self._state.inputs()) is not None
+            or self._state.model is not None
+            or (job is not None and job.phase is not Phase.ENDED)
         ):
             raise JobRefused("A print is not over yet.", short="Not while printing")
         if self._state.plate_full:

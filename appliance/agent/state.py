@@ -1,17 +1,20 @@
 """What the parts of the agent know together, with one revision to wait for.
 
-Jobs.py alone writes the job, door.py what concerns the door, plate.py whether the plate is
-full. The snapshot comes from the printer watch and from whoever asked the printer daemon for
-something: an older one than the last is passed over. Notices and problems come from all.
+Jobs.py alone writes the job, models.py the model of the local page (a cancel may come from
+anywhere), door.py what concerns the door, plate.py whether the plate is full. The snapshot comes
+from the printer watch and from whoever asked the printer daemon for something: an older one than
+the last is passed over. Notices and problems come from all.
 """
 
 from __future__ import annotations
 
 import time
 
+import msgspec
+
 from appliance.host.network_api import NetworkState
 from appliance.polar.codes import StatusInputs, waiting_for_door
-from appliance.polar.job import CloudJob
+from appliance.polar.job import CloudJob, LocalModel
 from appliance.printer.api import Problem, Snapshot
 from appliance.revision import Revision
 
@@ -23,6 +26,7 @@ class AgentState:
         self.revision = Revision()
         self.snapshot: Snapshot | None = None  # None while the printer daemon is away
         self.job: CloudJob | None = None
+        self.model: LocalModel | None = None  # of the device's own page, on its way to a print
         self.notice = ""  # the last thing a person should know beside the state
         self.notice_at = 0.0  # Unix seconds
         self.online = False
@@ -41,6 +45,7 @@ class AgentState:
         return StatusInputs(
             snapshot=self.snapshot,
             job=self.job,
+            model=self.model,
             door=self.door,
             door_asks=self.door_asks,
             updating=self.updating,
@@ -69,6 +74,18 @@ class AgentState:
         """The cloud job changed."""
         self.job = job
         self.revision.bump()
+
+    def see_model(self, model: LocalModel | None) -> None:
+        """A model of the local page is being sliced, or is not any more."""
+        self.model = model
+        self.revision.bump()
+
+    def cancel_model(self) -> bool:
+        """Let the slicing for the local page end; False when nothing is sliced for it."""
+        if self.model is None:
+            return False
+        self.see_model(msgspec.structs.replace(self.model, cancel_requested=True))
+        return True
 
     def see_online(self, online: bool) -> None:
         """The connection to the cloud was authenticated, or is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from appliance.agent.service import Acts
@@ -18,11 +19,23 @@ class Printer(Protocol):
         """See PrinterClient.pause."""
 
 
+class Models(Protocol):
+    """What slices and prints: LocalModels."""
+
+    def request(self, model: Path, config: Path | None, name: str) -> None:
+        """See LocalModels.request."""
+
+
 class WebDeeds:
     """Implements web/deeds.py. ``restart`` ends the agent, so that it is started again."""
 
     def __init__(
-        self, acts: Acts, printer: Printer, power: Power, restart: Callable[[], None]
+        self,
+        acts: Acts,
+        printer: Printer,
+        power: Power,
+        restart: Callable[[], None],
+        models: Models,
     ) -> None:
         self.view = acts.view
         self.resume = acts.resume
@@ -32,10 +45,15 @@ class WebDeeds:
         self._printer = printer
         self._power = power
         self._restart = restart
+        self._models = models
 
     async def print_file(self, request: StartJob) -> Snapshot:
         """See Acts.print_file."""
         return await self._acts.print_file(request)
+
+    async def print_model(self, model: Path, config: Path | None, name: str) -> None:
+        """See LocalModels.request."""
+        self._models.request(model, config, name)
 
     async def pause(self, kind: PauseKind) -> None:
         """See PrinterClient.pause."""

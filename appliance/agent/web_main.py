@@ -18,6 +18,7 @@ from appliance.agent.api import RegisterAs
 from appliance.agent.boot_orders import BootOrders
 from appliance.agent.hotspot import keep, own_hotspot
 from appliance.agent.membership import Membership
+from appliance.agent.models import LocalModels
 from appliance.agent.moves import Moves
 from appliance.agent.network_watch import NetworkWatch
 from appliance.agent.photographer import Photographer
@@ -42,13 +43,13 @@ from appliance.setup.radio import Radio
 from appliance.store import Record
 from appliance.web.access import Access, Surroundings
 from appliance.web.live import Live, cam_url
-from appliance.web.local import LocalPage
+from appliance.web.local import LocalPage, Store
 from appliance.web.logs import Logs, Ring, has_journal
 from appliance.web.octoprint import OctoPrint
 from appliance.web.pages_parts import Values
 from appliance.web.server import Ends, WebServer, ends_of
 from appliance.web.sessions import Kept
-from appliance.web.uploads import Uploads
+from appliance.web.uploads import PROFILE, PROFILE_LIMIT, Uploads
 from appliance.web.wizard import Wizard
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Inside:
     printer: PrinterClient
     camera: Camera
     photographer: Photographer
+    models: LocalModels
     moves: Moves
     power: Power
     http: aiohttp.ClientSession
@@ -135,13 +137,22 @@ class Front:
     async def serve(self, ends: Ends) -> None:
         """Serve the pages. Where no port can be had the agent does without, and says so."""
         inside = self._inside
-        deeds = WebDeeds(inside.acts, inside.printer, inside.power, self.restart_soon)
-        limit = inside.settings.web.max_upload
-        uploads = Uploads(inside.settings.state_folder / "uploads", limit)
-        uploads.sweep()
+        deeds = WebDeeds(
+            inside.acts, inside.printer, inside.power, self.restart_soon, inside.models
+        )
+        limit, folder = inside.settings.web.max_upload, inside.settings.state_folder
+        uploads = Uploads(folder / "uploads", limit)
+        profile = Uploads(folder / "slicing-profile", PROFILE_LIMIT, kinds=(PROFILE,), kept=1)
+        for kept in (uploads, profile):
+            kept.sweep()
         live = self._live = Live(inside.photographer.picture)
         local = LocalPage(
-            deeds, uploads, live, self._logs(), self.access, limit, lambda: self.desk.active
+            deeds,
+            Store(uploads, profile, limit),
+            live,
+            self._logs(),
+            self.access,
+            lambda: self.desk.active,
         )
         wizard = Wizard(self.desk, self._values, inside.photographer.picture)
         octoprint = OctoPrint(deeds, uploads, self.access)

@@ -7,14 +7,14 @@ from typing import Final
 
 from appliance.panel.state import PanelState
 from appliance.polar.codes import StatusCode
-from appliance.polar.job import PREPARING, CloudJob
+from appliance.polar.job import PREPARING, CloudJob, LocalModel
 from appliance.printer.api import Heater, Job, JobState, LinkState, PauseKind, Problem
 
 
-def preparing(state: PanelState) -> CloudJob | None:
-    """The cloud job that is not with the printer yet."""
+def preparing(state: PanelState) -> CloudJob | LocalModel | None:
+    """What is not with the printer yet: a cloud job, or a model of the local page."""
     job = state.job
-    return job if job is not None and job.phase in PREPARING else None
+    return job if job is not None and job.phase in PREPARING else state.model
 
 
 def busy(state: PanelState) -> bool:

@@ -109,7 +109,7 @@ _BY_STATUS: Final[Mapping[StatusCode, Callable[[PanelState], Face]]] = MappingPr
         StatusCode.UPDATING: screens_rest.updating,
         StatusCode.COLD_PAUSE: screens_print.paused,
         StatusCode.CHANGING_FILAMENT: screens_print.paused,
-        StatusCode.TCPIP: screens_print.printing,
+        StatusCode.TCPIP: screens_print.from_network,
         StatusCode.ERROR: screens_front.error,
         StatusCode.DISCONNECTED: screens_rest.disconnected,
         StatusCode.DOOR_OPEN: screens_front.door,

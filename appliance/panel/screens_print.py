@@ -89,13 +89,24 @@ def progress(state: PanelState) -> Progress:
 def preparing(state: PanelState) -> Face:
     """Status 2: how far download or slicing are, or what the job waits for."""
     record = state.job
-    detail = words.plain(record.detail) if record is not None else ""
-    name = Line(progress(state).name)
+    title = _PREPARING_TITLE.get(record.phase, "Preparing") if record is not None else "Preparing"
+    return _prepared(title, progress(state).name, record.detail if record is not None else "")
+
+
+def from_network(state: PanelState) -> Face:
+    """Status 11: a model of the local page is sliced, then printed."""
+    model = state.model
+    if model is None or state.printed is not None:
+        return printing(state)
+    return _prepared(_PREPARING_TITLE[Phase.SLICING], words.job_name(model.name), model.detail)
+
+
+def _prepared(title: str, job_name: str, said: str) -> Face:
+    detail, name = words.plain(said), Line(job_name)
     if waiting := _WAITING.fullmatch(detail):
         reason = waiting[2] or "The print begins by itself as soon as it can."
         lines = (Line(waiting[1]), name)
         return _working(Screen(title="Waiting", icon=Icon.CLOCK, lines=lines, text=reason))
-    title = _PREPARING_TITLE.get(record.phase, "Preparing") if record is not None else "Preparing"
     found = _PERCENT.search(detail)
     fraction = min(1.0, float(found[1]) / 100) if found else None
     amount = _AMOUNT.search(detail)
@@ -111,7 +122,7 @@ def preparing(state: PanelState) -> Face:
 
 
 def printing(state: PanelState) -> Face:
-    """Statuses 1, 3 and 11."""
+    """Statuses 1, 3 and 11, once it is printed."""
     job = progress(state)
     return _working(
         Screen(

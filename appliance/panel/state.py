@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from appliance.polar.codes import StatusCode
-from appliance.polar.job import CloudJob
+from appliance.polar.job import CloudJob, LocalModel
 from appliance.printer.api import Job, Problem, Snapshot
 from appliance.settings_panel import Material, MoveSettings
 from appliance.setup.api import SetupView
@@ -59,6 +59,7 @@ class PanelState(msgspec.Struct, frozen=True, kw_only=True):
     status: StatusCode = StatusCode.READY
     snapshot: Snapshot | None = None
     job: CloudJob | None = None
+    model: LocalModel | None = None  # of the local page, being sliced
     door: int | None = None  # section 3.12
     waiting_for_door: str = ""  # name of the job that begins when the door is closed
     door_asks: bool = False  # the door paused the print: closing it, then OK, goes on

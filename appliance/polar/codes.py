@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from appliance.polar.job import PREPARING, CloudJob, Outcome, Phase
+from appliance.polar.job import PREPARING, CloudJob, LocalModel, Outcome, Phase
 from appliance.printer.api import Job, JobState, LinkState, PauseKind, Snapshot, Source
 
 
@@ -40,13 +40,15 @@ OPEN: Final = (0, 2)
 class StatusInputs(msgspec.Struct, frozen=True, kw_only=True):
     """All that the status depends on.
 
-    ``snapshot`` is None while the printer daemon cannot be reached; ``door`` is the
+    ``snapshot`` is None while the printer daemon cannot be reached; ``model`` is one of the
+    local page that is being sliced; ``door`` is the
     protocol's value (0 and 2 are open); ``door_asks`` while a print that the door paused
     waits for closing and OK; ``plate_full`` until a person cleared the plate.
     """
 
     snapshot: Snapshot | None
     job: CloudJob | None
+    model: LocalModel | None = None
     door: int | None = None
     door_asks: bool = False
     updating: bool = False
@@ -123,6 +125,13 @@ def _preparing(inputs: StatusInputs) -> StatusCode | None:
     return StatusCode.PREPARING if begun else None
 
 
+def _slicing(inputs: StatusInputs) -> StatusCode | None:
+    """A local print begins with its slicing, which needs no printer."""
+    if inputs.model is None or running_job(inputs) is not None:
+        return None
+    return StatusCode.CANCELING if inputs.model.cancel_requested else StatusCode.TCPIP
+
+
 def _updating(inputs: StatusInputs) -> StatusCode | None:
     """An update may take the printer daemon away, but a print that runs meanwhile is shown."""
     return StatusCode.UPDATING if inputs.updating and running_job(inputs) is None else None
@@ -178,6 +187,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _halted,
     _waiting,
     _preparing,
+    _slicing,
     _updating,
     _lost,
     _active,

@@ -75,3 +75,17 @@ class CloudJob(msgspec.Struct, frozen=True, kw_only=True):
     video_note: str = ""  # why there is no time-lapse, when there is none
     ended_at: float | None = None
     announcements: int = 0  # status updates already sent in the final state (6, 7 or 12)
+
+
+class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that a person sent to the device's own page, until its print has begun.
+
+    Durable as the cloud's jobs are: ``path`` and ``config`` (of the slicer) are files here.
+    """
+
+    key: str
+    name: str
+    path: str
+    config: str | None = None
+    detail: str = ""  # for a person: "34 %: Generating perimeters"
+    cancel_requested: bool = False

@@ -22,7 +22,15 @@ from appliance.polar.codes import (
 )
 from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.polar.messages import Status
-from appliance.printer.api import Heater, Job, JobState, LinkState, Snapshot, Source
+from appliance.printer.api import (
+    LOCAL_JOB_ID,
+    Heater,
+    Job,
+    JobState,
+    LinkState,
+    Snapshot,
+    Source,
+)
 
 __all__ = ["StatusCode", "StatusInputs", "status_code", "status_message"]
 
@@ -98,7 +106,7 @@ def status_message(inputs: StatusInputs, serial_number: str, now: float) -> Stat
     status = Status(
         serial_number=serial_number,
         status=int(code),
-        progress=_progress(code, facts),
+        progress=_progress(code, inputs, facts),
         progress_detail=_detail(code, inputs, facts),
         estimated_time=_whole(facts.estimated_seconds),
         filament_used=_whole(facts.filament_mm),
@@ -117,6 +125,8 @@ def status_message(inputs: StatusInputs, serial_number: str, now: float) -> Stat
 
 def _facts(inputs: StatusInputs) -> _Facts:
     record, printed = inputs.job, inputs.snapshot.job if inputs.snapshot is not None else None
+    if record is None and inputs.model is not None and not running_job(inputs):
+        return _Facts(job_id=LOCAL_JOB_ID)
     if record is None:
         return _of_printer(printed) if _shown_alone(inputs, printed) else _Facts()
     same = printed is not None and printed.key == record.key
@@ -168,7 +178,9 @@ def _of_both(record: CloudJob, printed: Job | None) -> _Facts:
     )
 
 
-def _progress(code: StatusCode, facts: _Facts) -> str:
+def _progress(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> str:
+    if code is StatusCode.TCPIP and inputs.model is not None:
+        return _PROGRESS[StatusCode.PREPARING]
     if code in _PAUSED:
         if facts.state is JobState.PAUSING:
             return "Pausing"
@@ -192,6 +204,8 @@ def _start(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> str:
         return f"Close the door: {inputs.job.name or inputs.job.job_id} waits"
     if code is StatusCode.PREPARING and inputs.job is not None:
         return f"{_PREPARING_TEXT[inputs.job.phase]}: {inputs.job.job_id}"
+    if code is StatusCode.TCPIP and inputs.model is not None:
+        return f"{_PREPARING_TEXT[Phase.SLICING]}: {LOCAL_JOB_ID}"
     if facts.job_id is not None:
         return f"Printing Job: {facts.job_id} Percent Complete: {facts.percent:.1f}%"
     return ""
@@ -200,6 +214,8 @@ def _start(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> str:
 def _remarks(code: StatusCode, inputs: StatusInputs, facts: _Facts) -> Iterator[str]:
     if inputs.job is not None:
         yield inputs.job.detail
+    if inputs.model is not None:
+        yield inputs.model.detail
     yield facts.reason
     if inputs.job is not None:
         yield inputs.job.video_note
@@ -240,8 +256,10 @@ def _temperatures(heaters: Mapping[str, Heater]) -> dict[str, float]:
 
 
 def _file(job: CloudJob | None) -> str | None:
-    """The file of the print command: the STL's URL, or the G-code's of a sliced job."""
-    return (job.stl_url or job.gcode_url or None) if job is not None else None
+    """The file of the print command: the STL's URL, or that of what is printed instead."""
+    if job is None:
+        return None
+    return job.stl_url or job.gcode_url or job.threemf_url or None
 
 
 def _start_time(started_at: float | None, now: float) -> str | None:

@@ -18,9 +18,12 @@ from appliance.agent.gate import Gate
 from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.jobs import CloudJobs
 from appliance.agent.membership import Membership
+from appliance.agent.models import LocalModels
 from appliance.agent.plate import Plate
+from appliance.agent.preparation import Preparation
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
+from appliance.agent.workshop import Workshop
 from appliance.cloud.client import CloudClient, opener
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.cloud.reconnect import Backoff
@@ -33,7 +36,9 @@ from appliance.polar.messages import Print
 from appliance.polar.session import HelloFacts, Session
 from appliance.printer import api
 from appliance.settings_panel import DoorSettings, PlateSettings
+from appliance.settings_slicing import SlicingSettings
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, LocalCloud
+from appliance.slicing.api import Progress, ProgressSeen, Request, Sliced
 from tests.polar.signing import KeysHere
 
 _MOVING = (api.JobState.PRINTING, api.JobState.RESUMING)
@@ -156,6 +161,35 @@ class FakeVideo:
         """Nothing to forget."""
 
 
+class FakeSlicer:
+    """Slices at once, or waits and fails as told; it knows what it was asked for."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.allowed = asyncio.Event()
+        self.allowed.set()
+        self.error: Exception | None = None
+        self.requests: list[Request] = []
+        self.texts: list[tuple[str, str]] = []  # of model and configuration
+        self.canceled = 0
+
+    async def slice(self, request: Request, progress: ProgressSeen) -> Sliced:
+        self.requests.append(request)
+        config = request.config.read_text() if request.config is not None else ""
+        self.texts.append((request.model.read_text(), config))
+        progress(Progress(34.4, "Generating perimeters"))
+        self.started.set()
+        try:
+            await self.allowed.wait()
+        except asyncio.CancelledError:
+            self.canceled += 1
+            raise
+        if self.error is not None:
+            raise self.error
+        request.output.write_text("G28\n")
+        return Sliced(request.output, 61.4, 250.6, 12, "Fake 1.0", notes=("fooBar was left out.",))
+
+
 class World:
     """One life of the agent after another over the same disk and the same printer."""
 
@@ -167,6 +201,8 @@ class World:
         self.fetch_allowed = asyncio.Event()
         self.fetch_allowed.set()
         self.fetch_error: Exception | None = None
+        self.fetched: list[str] = []
+        self.slicer = FakeSlicer()
         self.door_settings = DoorSettings()
         self.plate_settings = PlateSettings(confirm=False)
         self.has_ok = True
@@ -190,8 +226,15 @@ class World:
         )
         self.plate = Plate(self.folder, self.plate_settings, self.state, self._print_next)
         self.gate = Gate(self.printer, self.door, self.plate, clock=lambda: self.clock)
+        workshop = Workshop(
+            self.state, SlicingSettings(), self.folder / "cache", lambda *_: self.slicer
+        )
+        preparation = Preparation(self.folder / "spool", self._fetch, workshop)
         self.jobs = CloudJobs(
-            self.state, self.folder, self.printer, self._fetch, self.video, self.owed, self.gate
+            self.state, self.folder, self.printer, preparation, self.video, self.owed, self.gate
+        )
+        self.models = LocalModels(
+            self.state, self.folder, self.printer, workshop, self.gate, self.owed
         )
         self.task = asyncio.create_task(self._run())
         if heard:
@@ -199,7 +242,7 @@ class World:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (self.jobs, self.door, self.plate):
+            for part in (self.jobs, self.models, self.door, self.plate):
                 group.create_task(part.run())
 
     async def _print_next(self) -> None:
@@ -213,13 +256,14 @@ class World:
     async def _fetch(
         self, url: str, target: Path, on_progress: Callable[[int, int | None], None]
     ) -> None:
+        self.fetched.append(url)
         self.fetch_started.set()
         await self.fetch_allowed.wait()
         if self.fetch_error is not None:
             raise self.fetch_error
         on_progress(50, 100)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text("G28\n")
+        target.write_text(url if url.endswith(("stl", "3mf", "ini")) else "G28\n")
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for ``condition``, looking after every change of the agent's state."""

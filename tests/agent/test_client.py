@@ -24,7 +24,7 @@ from appliance.camera.camera import Camera
 from appliance.cloud.outbox import JobReport, Outbox
 from appliance.config import Settings
 from appliance.errors import ApplianceError, CloudError, JobRefused, PrinterError
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import PREPARING, CloudJob, Outcome, Phase
 from appliance.printer import api
 from appliance.printer.api import JobState
 from appliance.printer.client import PrinterUnreachable
@@ -366,7 +366,7 @@ async def test_a_local_print_pushes_no_job_of_the_cloud_aside(
     acts: Acts, parts: Parts, linked: Linked, phase: Phase
 ) -> None:
     linked.state.see_job(CloudJob(job_id="P3D1-1", key="k", name="V", received_at=1.0, phase=phase))
-    if phase in (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING):
+    if phase in PREPARING:
         with pytest.raises(JobRefused, match="V of the Polar Cloud"):
             await acts.print_file(REQUEST)
         assert parts.asked == []

@@ -11,7 +11,7 @@ from appliance.errors import JobRefused
 from appliance.host.power import PowerAction
 from appliance.printer import api
 from appliance.web.deeds import Deeds, start
-from appliance.web.uploads import Stored
+from appliance.web.uploads import Stored, UploadRefused
 from tests.web.local_world import FakeDeeds
 
 
@@ -46,7 +46,11 @@ class Parts:
     def __init__(self) -> None:
         self.acts, self.power, self.printer = FakeActs(), FakePower(), Pauses()
         self.restarts = 0
-        self.deeds: Deeds = WebDeeds(self.acts, self.printer, self.power, self._restart)
+        self.models: list[tuple[Path, Path | None, str]] = []
+        self.deeds: Deeds = WebDeeds(self.acts, self.printer, self.power, self._restart, self)
+
+    def request(self, model: Path, config: Path | None, name: str) -> None:
+        self.models.append((model, config, name))
 
     def _restart(self) -> None:
         self.restarts += 1
@@ -95,3 +99,16 @@ async def test_a_file_is_begun_as_one_from_the_network(tmp_path: Path) -> None:
     first, second = parts.acts.started
     assert (first.job_id, first.source, first.path) == ("123", api.Source.NETWORK, str(path))
     assert first.key != second.key  # a file may be printed again
+
+
+async def test_a_model_is_sliced_with_the_settings_kept_here(tmp_path: Path) -> None:
+    parts = Parts()
+    stl = Stored("a.stl", tmp_path / "a.stl", 4, 0.0)
+    threemf = Stored("b.3MF", tmp_path / "b.3MF", 4, 0.0)
+    profile = Stored("mine.ini", tmp_path / "mine.ini", 4, 0.0)
+    with pytest.raises(UploadRefused, match="needs slicing settings"):
+        await start(parts.deeds, stl)
+    await start(parts.deeds, stl, profile)
+    await start(parts.deeds, threemf)
+    assert parts.models == [(stl.path, profile.path, "a.stl"), (threemf.path, None, "b.3MF")]
+    assert parts.acts.started == []

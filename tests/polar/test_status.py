@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.polar.codes import RULES
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import PREPARING, CloudJob, LocalModel, Outcome, Phase
 from appliance.polar.messages import Status, encode, parse_from_printer
 from appliance.polar.status import StatusCode, StatusInputs, status_code, status_message
 from appliance.printer.api import (
@@ -73,6 +73,8 @@ COMPLETED = record(Phase.ENDED, outcome=Outcome.COMPLETED)
 CANCELED = record(Phase.ENDED, outcome=Outcome.CANCELED)
 FAILED = record(Phase.ENDED, outcome=Outcome.FAILED)
 
+MODEL = LocalModel(key="m", name="part.stl", path="/x", detail="34 %: Infilling layers")
+
 CASES: dict[str, tuple[int, StatusInputs]] = {
     "idle": (0, inputs()),
     "door closed": (0, inputs(door=1)),
@@ -80,6 +82,13 @@ CASES: dict[str, tuple[int, StatusInputs]] = {
     "local print": (1, inputs(print_=local())),
     "downloading": (2, inputs(record(Phase.DOWNLOADING))),
     "slicing": (2, inputs(record(Phase.SLICING))),
+    "downloading the configuration": (2, inputs(record(Phase.CONFIGURING))),
+    "slicing for the local page": (11, inputs(model=MODEL)),
+    "canceling that": (6, inputs(model=msgspec.structs.replace(MODEL, cancel_requested=True))),
+    "slicing over lost printer": (11, inputs(model=MODEL, snapshot=None)),
+    "halted over slicing": (12, inputs(model=MODEL, link=LinkState.HALTED)),
+    "printing over slicing": (1, inputs(print_=local(), model=MODEL)),
+    "complete over slicing": (7, inputs(COMPLETED, model=MODEL)),
     "starting": (2, inputs(record(Phase.STARTING))),
     "printing": (3, inputs(record(), printed())),
     "printing, record lost": (3, inputs(None, printed())),
@@ -331,7 +340,30 @@ def test_details_of_the_download_are_shown() -> None:
     assert detail == f"Downloading file for job: {ID} - Downloading 34 %"
 
 
-@pytest.mark.parametrize("phase", [Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING])
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        (Phase.DOWNLOADING, "Downloading file for job"),
+        (Phase.CONFIGURING, "Downloading config file for job"),
+        (Phase.SLICING, "Slicing Job"),
+    ],
+)
+def test_the_documents_words_for_each_phase_of_preparing(phase: Phase, words: str) -> None:
+    status = status_message(inputs(record(phase)), SN, NOW)
+    assert (status.progress, status.progress_detail) == (
+        "Preparing to print a job",
+        f"{words}: {ID}",
+    )
+
+
+def test_slicing_for_the_local_page_is_the_local_job() -> None:
+    status = status_message(inputs(model=MODEL), SN, NOW)
+    assert (status.status, status.job_id) == (11, LOCAL_JOB_ID)
+    assert status.progress == "Preparing to print a job"
+    assert status.progress_detail == "Slicing Job: 123 - 34 %: Infilling layers"
+
+
+@pytest.mark.parametrize("phase", PREPARING)
 def test_a_job_that_waits_for_the_door_says_so(phase: Phase) -> None:
     job = record(phase, name="Vase", detail="Downloading 34 %")
     status = status_message(inputs(job, door=2), SN, NOW)
