@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Protocol
 
 from appliance.agent.api import AgentView
 from appliance.printer.api import PauseKind, Snapshot, Source, StartJob
-from appliance.web.uploads import Stored
+from appliance.web.uploads import Stored, UploadRefused
 
 
 class Deeds(Protocol):
@@ -18,6 +19,9 @@ class Deeds(Protocol):
 
     async def print_file(self, request: StartJob) -> Snapshot:
         """Start a local print; refused beside another, behind an open door, on a full plate."""
+
+    async def print_model(self, model: Path, config: Path | None, name: str) -> None:
+        """Slice and print; refused as print_file refuses. Slicing begins soon after this."""
 
     async def pause(self, kind: PauseKind) -> None:
         """Pause the running print."""
@@ -56,8 +60,21 @@ class Keys(Protocol):
         """Part of the live picture's address."""
 
 
-async def start(deeds: Deeds, file: Stored) -> None:
-    """Print an uploaded file: status 11, job id "123" (sections 3.7 and 3.12)."""
+async def start(deeds: Deeds, file: Stored, profile: Stored | None = None) -> None:
+    """Print an uploaded file: status 11, job id "123" (sections 3.7 and 3.12).
+
+    A model is sliced first, with the settings of ``profile``.
+    """
+    if file.is_model:
+        config = profile.path.absolute() if profile is not None else None
+        if config is None and file.path.suffix.lower() == ".stl":
+            raise UploadRefused(
+                "An STL needs slicing settings, and this device has none yet. Send it the "
+                "settings of your slicer first: see Slicing settings.",
+                short="No slicer settings",
+            )
+        await deeds.print_model(file.path.absolute(), config, file.name)
+        return
     request = StartJob(
         path=str(file.path.absolute()),
         key=secrets.token_hex(8),

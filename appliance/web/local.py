@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from appliance.errors import ApplianceError, JobRefused
@@ -16,7 +17,7 @@ from appliance.web.logs import Logs
 from appliance.web.need import Need
 from appliance.web.refusals import of_error, wants_page
 from appliance.web.routes import Route, json, page_context, see_other, show
-from appliance.web.uploads import UploadRefused, Uploads
+from appliance.web.uploads import Stored, UploadRefused, Uploads
 
 if TYPE_CHECKING:
     from appliance.web.pages_local import Shown
@@ -29,25 +30,36 @@ Deed = Callable[[web.Request], Awaitable[web.Response]]
 """Carries a form out, and answers."""
 
 
+class Store(msgspec.Struct, frozen=True):
+    """What was sent to the device: files to print, and the settings that models get."""
+
+    uploads: Uploads
+    profiles: Uploads  # keeps one
+    limit: int  # bytes of a file to print
+
+    @property
+    def profile(self) -> Stored | None:
+        """The settings for models; None when none were ever sent."""
+        return next(iter(self.profiles.files()), None)
+
+
 class LocalPage:
     """Serves it. The pages' own code is loaded when the first one is asked for."""
 
     def __init__(
         self,
         deeds: Deeds,
-        uploads: Uploads,
+        store: Store,
         live: Live,
         logs: Logs,
         keys: Keys,
-        max_upload: int,
         setup_open: Callable[[], bool],
     ) -> None:
         self._deeds = deeds
-        self._uploads = uploads
+        self._store = store
         self._live = live
         self._logs = logs
         self._keys = keys
-        self._max_upload = max_upload
         self._setup_open = setup_open
 
     def routes(self) -> list[Route]:
@@ -70,6 +82,7 @@ class LocalPage:
             Route("GET", "/confirm/{act}", self._confirm, Need.SESSION),
             Route("GET", "/logs", self._logs.download, Need.SESSION),
             Route("POST", "/upload", self._upload, Need.SESSION, streams=True),
+            Route("POST", "/profile", self._profile, Need.SESSION, streams=True),
             Route("GET", "/live.mjpeg", self._live.stream, Need.FEED, quiet=True),
             Route("GET", "/snapshot.jpg", self._live.snapshot, Need.FEED, quiet=True),
             *(Route("POST", path, self._form(deed), Need.SESSION) for path, deed in forms.items()),
@@ -96,9 +109,10 @@ class LocalPage:
         return Shown(
             words=words(view),
             context=page_context(request),
-            files=self._uploads.files(),
+            files=self._store.uploads.files(),
+            profile=self._store.profile,
             camera=view.camera != "none",
-            max_upload=self._max_upload,
+            max_upload=self._store.limit,
             error=error,
         )
 
@@ -128,22 +142,30 @@ class LocalPage:
 
     async def _upload(self, request: web.Request) -> web.Response:
         try:
-            received = await self._uploads.receive(request)
+            received = await self._store.uploads.receive(request)
             if received.file is None:
                 raise UploadRefused("Choose a file first.")
             wanted = received.fields.get("print") == TRUE
             if wanted:
-                await start(self._deeds, received.file)
+                await start(self._deeds, received.file, self._store.profile)
         except ApplianceError as error:
-            log.info("an upload on the local page: %s", error.long)
-            if not wants_page(request):
-                return of_error(request, error)
-            return self._home(request, error.long, of_error(request, error).status)
-        done = "is being printed" if wanted else "was stored"
-        response = see_other("/", f"{received.file.name} {done}.")
-        if not wants_page(request):  # our script, which goes to the next page by itself
-            response.set_status(201)
-        return response
+            return self._not_taken(request, error)
+        return _taken(request, _began(received.file) if wanted else "was stored", received.file)
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        try:
+            received = await self._store.profiles.receive(request)
+            if received.file is None:
+                raise UploadRefused("Choose a file with slicing settings first.")
+        except ApplianceError as error:
+            return self._not_taken(request, error)
+        return _taken(request, "is what models are sliced with from now on", received.file)
+
+    def _not_taken(self, request: web.Request, error: ApplianceError) -> web.Response:
+        log.info("an upload on the local page: %s", error.long)
+        if not wants_page(request):
+            return of_error(request, error)
+        return self._home(request, error.long, of_error(request, error).status)
 
     def _form(self, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
         """What a person may not do is told on the page that they came from."""
@@ -181,8 +203,9 @@ class LocalPage:
 
     async def _print(self, request: web.Request) -> web.Response:
         name = str((await request.post()).get("name", ""))
-        await start(self._deeds, self._uploads.find(name))
-        return see_other("/", f"{name} is being printed.")
+        file = self._store.uploads.find(name)
+        await start(self._deeds, file, self._store.profile)
+        return see_other("/", f"{name} {_began(file)}.")
 
     async def _new_key(self, _request: web.Request) -> web.Response:
         old = self._keys.api_key
@@ -192,6 +215,17 @@ class LocalPage:
                 "The API key stands in the settings file (web.api_key): change it there."
             )
         return see_other("/settings", "There is a new API key. Enter it in your slicers.")
+
+
+def _began(file: Stored) -> str:
+    return "is being sliced, then printed" if file.is_model else "is being printed"
+
+
+def _taken(request: web.Request, what: str, file: Stored) -> web.Response:
+    response = see_other("/", f"{file.name} {what}.")
+    if not wants_page(request):  # our script, which goes to the next page by itself
+        response.set_status(201)
+    return response
 
 
 def _away(request: web.Request) -> web.Response:

@@ -25,7 +25,7 @@ from appliance.printer.api import Job, JobState, LinkState, PauseKind, Snapshot
 from appliance.web.deeds import Deeds, Keys, start
 from appliance.web.need import Need
 from appliance.web.routes import Route, json
-from appliance.web.uploads import Stored, UploadRefused, Uploads
+from appliance.web.uploads import GCODE, Stored, UploadRefused, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -148,19 +148,20 @@ class OctoPrint:
         return json(job_state(self._deeds.view()))
 
     async def _files(self, request: web.Request) -> web.Response:
-        files = [_entry(file, request.host) for file in self._uploads.files()]
+        stored = self._uploads.files()
+        files = [_entry(file, request.host) for file in stored if not file.is_model]
         return json({"files": files})
 
     async def _file(self, request: web.Request) -> web.Response:
         try:
-            file = self._uploads.find(request.match_info["name"])
+            file = self._find(request.match_info["name"])
         except UploadRefused as error:
             return _refusal(error)
         return json(_entry(file, request.host))
 
     async def _upload(self, request: web.Request) -> web.Response:
         try:
-            received = await self._uploads.receive(request)
+            received = await self._uploads.receive(request, (GCODE,))
             if received.file is None:
                 raise UploadRefused("The request holds no file. Send it once more.")
         except ApplianceError as error:
@@ -181,12 +182,23 @@ class OctoPrint:
         if command is None or command.command != "select":
             return _words("Only the command select is understood.", 400)
         try:
-            file = self._uploads.find(request.match_info["name"])
+            file = self._find(request.match_info["name"])
             if command.print:
                 await start(self._deeds, file)
         except ApplianceError as error:
             return _refusal(error)
         return web.Response(status=204)
+
+    def _find(self, name: str) -> Stored:
+        """Raises UploadRefused, also for a model: here slicers send what they made."""
+        file = self._uploads.find(name)
+        if file.is_model:
+            raise UploadRefused(
+                f"{name} is a model. Print it from the printer's own page, which slices it.",
+                short="A model",
+                status=415,
+            )
+        return file
 
     async def _command(self, request: web.Request) -> web.Response:
         command = await _body(request)

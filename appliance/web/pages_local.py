@@ -27,6 +27,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     words: Words
     context: PageContext
     files: Sequence[Stored] = ()
+    profile: Stored | None = None  # what models are sliced with
     camera: bool = False
     max_upload: int = 0  # bytes
     error: str = ""  # why the last wish was not carried out
@@ -95,6 +96,7 @@ def home(shown: Shown) -> Html:
         part["temperatures"],
         _send(shown),
         _files(shown),
+        _profile(shown),
         part["about"],
     )
     return _frame("Printer", "/", *blocks, context=shown.context, live=True)
@@ -195,7 +197,7 @@ def _progress(shown: Shown) -> Html:
     return _card(
         tag("h2", "Progress", class_="sr"),
         tag("p", number, class_="percent"),
-        tag("progress", number, value=job.percent, max=100, aria_label="Printed"),
+        tag("progress", number, value=job.percent, max=100, aria_label="Done"),
         _facts(job.facts),
     )
 
@@ -272,15 +274,15 @@ def _send(shown: Shown) -> Html:
     megabytes = f"{shown.max_upload / MEGABYTE:.0f} MB"
     chooser = tag(
         "input", type="file", id="file", name="file", required=True,
-        accept=".gcode,.gco,.g,.nc,.ngc", aria_describedby="h-file",
+        accept=".gcode,.gco,.g,.nc,.ngc,.stl,.3mf", aria_describedby="h-file",
     )  # fmt: skip
     return _card(
         tag("h2", "Print a file"),
         tag(
             "form",
-            tag("label", "G-code file", for_="file"),
+            tag("label", "G-code, STL or 3MF", for_="file"),
             chooser,
-            tag("p", f"Sliced for this printer, at most {megabytes}.", class_="hint", id="h-file"),
+            tag("p", f"At most {megabytes}. {_slicing(shown)}", class_="hint", id="h-file"),
             tag("progress", max=100, id="sent", hidden=True, aria_label="Sent"),
             tag(
                 "div",
@@ -292,6 +294,41 @@ def _send(shown: Shown) -> Html:
             action=f"/upload?csrf={shown.context.csrf}",
             enctype="multipart/form-data",
             id="send",
+        ),
+    )
+
+
+def _slicing(shown: Shown) -> str:
+    if shown.profile is None:
+        return "For an STL this device needs slicing settings first, see below."
+    return f"An STL is sliced here with the settings of {shown.profile.name}."
+
+
+def _profile(shown: Shown) -> Html:
+    """The settings that models are sliced with; without a script, as all of this."""
+    kept = shown.profile
+    chooser = tag(
+        "input", type="file", id="profile", name="file", required=True,
+        accept=".ini,.cfg,.txt", aria_describedby="h-profile",
+    )  # fmt: skip
+    return _card(
+        tag("h2", "Slicing settings"),
+        tag("p", f"{kept.name}, of {_at(kept)}", class_="name") if kept is not None else None,
+        tag(
+            "form",
+            tag("label", "Settings of your slicer", for_="profile"),
+            chooser,
+            tag(
+                "p",
+                "STL files are sliced on this device with them. In PrusaSlicer: File, Export, "
+                "Export Config. A 3MF brings its own.",
+                class_="hint",
+                id="h-profile",
+            ),
+            html.button("Replace them" if kept is not None else "Keep them"),
+            method="post",
+            action=f"/profile?csrf={shown.context.csrf}",
+            enctype="multipart/form-data",
         ),
     )
 
@@ -320,8 +357,11 @@ def _files(shown: Shown) -> Html:
 
 
 def _size(file: Stored) -> str:
-    at = time.strftime("%d %b %H:%M", time.localtime(file.at))
-    return f"{max(0.1, file.size / MEGABYTE):.1f} MB, {at}"
+    return f"{max(0.1, file.size / MEGABYTE):.1f} MB, {_at(file)}"
+
+
+def _at(file: Stored) -> str:
+    return time.strftime("%d %b %H:%M", time.localtime(file.at))
 
 
 def _slicers(api_key: str, address: str) -> Html:

@@ -1,7 +1,7 @@
-"""Print files that come over the network: streamed to the disk, checked, kept for a while.
+"""Files that come over the network: streamed to the disk, checked, kept for a while.
 
 Nothing of a file is collected in memory, nothing is left of one that was cut, too large or
-no G-code, and what an earlier life left unfinished is removed at the start.
+not what it should be, and what an earlier life left unfinished is removed at the start.
 """
 
 from __future__ import annotations
@@ -39,9 +39,47 @@ FIELD_LIMIT: Final = 4 * 1024  # bytes of a field that is no file
 NAME_LIMIT: Final = 200  # bytes of a file's name in UTF-8; file systems take 255
 MODE: Final = 0o644  # the printer daemon may be another user
 
+PROFILE_LIMIT: Final = 1024 * 1024  # bytes of slicing settings
+
 _PART = ".part"
-_ENDINGS = (".gcode", ".gco", ".g", ".nc", ".ngc")
 _UNNAMED = "Upload"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is taken: files with these endings, whose content ``check`` found right.
+
+    ``check`` is for a thread and raises ApplianceError with words for a person.
+    """
+
+    endings: tuple[str, ...]
+    check: Callable[[Path], None]
+
+
+def _check_model(path: Path) -> None:
+    """A first look; the slicer's own is thorough."""
+    from appliance.slicing.model import HEADER, looks_like_stl  # noqa: PLC0415 - rarely needed
+    from appliance.slicing.threemf import is_zip  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+        size = os.fstat(file.fileno()).st_size
+    if not is_zip(head) and not looks_like_stl(head, size):
+        raise UploadRefused(
+            "This is no STL and no 3MF, or only a part of one. Export the model once more.",
+            short="No model",
+        )
+
+
+def _check_profile(path: Path) -> None:
+    from appliance.slicing.config_text import read  # noqa: PLC0415 - rarely needed
+
+    read(path)
+
+
+GCODE: Final = Kind((".gcode", ".gco", ".g", ".nc", ".ngc"), check_gcode)
+MODEL: Final = Kind((".stl", ".3mf"), _check_model)
+PROFILE: Final = Kind((".ini", ".cfg", ".txt"), _check_profile)
 
 
 class UploadRefused(ApplianceError):
@@ -63,6 +101,11 @@ class Stored:
     size: int
     at: float
 
+    @property
+    def is_model(self) -> bool:
+        """It must be sliced."""
+        return self.path.suffix.lower() in MODEL.endings
+
 
 @dataclass(frozen=True)
 class Received:
@@ -72,12 +115,15 @@ class Received:
     file: Stored | None
 
 
-def clean_name(raw: str) -> str:
-    """A name that can be shown and is safe in one folder: no path, no control, not hidden."""
+def clean_name(raw: str, kinds: tuple[Kind, ...] = (GCODE,)) -> str:
+    """A name that can be shown and is safe in one folder: no path, no control, not hidden.
+
+    One that ends as none of ``kinds`` does gets the first ending of all.
+    """
     last = raw.replace("\\", "/").rstrip("/").rpartition("/")[2]
     text = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode("utf-8"))
     shown = "".join(c if _visible(c) else " " for c in text)
-    stem, ending = _split(" ".join(shown.split()).strip(". "))
+    stem, ending = _split(" ".join(shown.split()).strip(". "), kinds)
     room = NAME_LIMIT - len(ending)
     stem = stem.encode()[:room].decode("utf-8", "ignore").strip(". ")
     return (stem or _UNNAMED) + ending
@@ -87,27 +133,31 @@ def _visible(character: str) -> bool:
     return unicodedata.category(character)[0] != "C" and character not in '/\\:*?"<>|'
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split(name: str, kinds: tuple[Kind, ...]) -> tuple[str, str]:
     stem, dot, ending = name.rpartition(".")
-    if f".{ending.lower()}" in _ENDINGS:
+    if any(f".{ending.lower()}" in kind.endings for kind in kinds):
         return (stem, dot + ending) if dot else ("", f".{ending}")
-    return name, ".gcode"
+    return name, kinds[0].endings[0]
 
 
 class Uploads:
-    """The folder of uploaded print files. Call :meth:`sweep` once at the start."""
+    """A folder of uploaded files, the newest ``kept`` of them. Call :meth:`sweep` at the start."""
 
     def __init__(
         self,
         folder: Path,
         limit: int,
         *,
+        kinds: tuple[Kind, ...] = (GCODE, MODEL),
+        kept: int = KEPT,
         reserve: int = RESERVE,
         free: FreeSpace = free_space,
         block: int = BLOCK,
     ) -> None:
         self._folder = folder
         self._limit = limit
+        self._kinds = kinds
+        self._kept = kept
         self._reserve = reserve
         self._free = free
         self.block = block
@@ -140,10 +190,13 @@ class Uploads:
             status=404,
         )
 
-    async def receive(self, request: web.Request) -> Received:
+    async def receive(
+        self, request: web.Request, kinds: tuple[Kind, ...] | None = None
+    ) -> Received:
         """Take the form that ``request`` brings, with at most one file in it.
 
-        Raises UploadRefused, FormError, NotGcode and StorageError with words for a person.
+        ``kinds`` narrows what is taken. Raises UploadRefused, FormError, StorageError and what
+        is wrong with the file (NotGcode, SlicingError), each with words for a person.
         """
         length = request.content_length
         if length is not None and length > self._limit + FIELD_LIMIT:
@@ -155,7 +208,8 @@ class Uploads:
             )
         async with self._slots:
             await asyncio.to_thread(self._make_room, length or 0)
-            taker = _Taker(self, Form(request.headers.get("Content-Type", "")))
+            form = Form(request.headers.get("Content-Type", ""))
+            taker = _Taker(self, form, kinds or self._kinds)
             try:
                 return await taker.take(request.content)
             except (ConnectionError, TimeoutError, HttpProcessingError) as error:
@@ -164,9 +218,12 @@ class Uploads:
             finally:
                 await asyncio.shield(asyncio.to_thread(taker.discard))
 
-    def begin(self, name: str) -> Incoming:
+    def begin(self, name: str, kinds: tuple[Kind, ...] | None = None) -> Incoming:
         """A file that begins to come in."""
-        return Incoming(self, clean_name(name))
+        taken = kinds or self._kinds
+        cleaned = clean_name(name, taken)
+        ending = Path(cleaned).suffix.lower()
+        return Incoming(self, cleaned, next(kind for kind in taken if ending in kind.endings))
 
     # What Incoming and _Taker need; everything that follows may block.
 
@@ -182,7 +239,7 @@ class Uploads:
         target = self._folder / name
         path.replace(target)
         store.sync_folder(self._folder)
-        for old in self.files()[KEPT:]:
+        for old in self.files()[self._kept :]:
             if old.name != name:
                 log.info("removing the old upload %s", old.name)
                 old.path.unlink(missing_ok=True)
@@ -233,8 +290,9 @@ def _disk_full() -> UploadRefused:
 class Incoming:
     """One file on its way to the disk. End it with :meth:`finish` or :meth:`discard`."""
 
-    def __init__(self, uploads: Uploads, name: str) -> None:
+    def __init__(self, uploads: Uploads, name: str, kind: Kind) -> None:
         self._uploads = uploads
+        self._kind = kind
         self._name = name
         self._waiting = bytearray()
         self._path: Path | None = None
@@ -296,7 +354,7 @@ class Incoming:
         self._flush()
         assert self._path is not None
         assert self._file is not None
-        check_gcode(self._path)
+        self._kind.check(self._path)
         os.fsync(self._file.fileno())
         self._stored = self._uploads.keep(self._path, self._name)
         self._path = None
@@ -305,9 +363,10 @@ class Incoming:
 class _Taker:
     """Carries one form's parts to where they belong."""
 
-    def __init__(self, uploads: Uploads, form: Form) -> None:
+    def __init__(self, uploads: Uploads, form: Form, kinds: tuple[Kind, ...]) -> None:
         self._uploads = uploads
         self._form = form
+        self._kinds = kinds
         self._fields: dict[str, str] = {}
         self._name = ""
         self._text = bytearray()
@@ -351,4 +410,4 @@ class _Taker:
         if self._incoming is not None:
             raise UploadRefused("Send one file at a time.")
         self._in_file = True
-        self._incoming = self._uploads.begin(filename)
+        self._incoming = self._uploads.begin(filename, self._kinds)

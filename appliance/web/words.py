@@ -12,7 +12,7 @@ import msgspec
 from appliance.agent.api import AgentView
 from appliance.panel.words import duration, job_name, plain
 from appliance.polar.codes import StatusCode, preparing
-from appliance.polar.job import Outcome, Phase
+from appliance.polar.job import CloudJob, Outcome, Phase
 from appliance.printer.api import Heater, Job, JobState, LinkState, PauseKind
 
 _HEADLINES: Final[Mapping[StatusCode, tuple[str, str]]] = {
@@ -33,7 +33,11 @@ _HEADLINES: Final[Mapping[StatusCode, tuple[str, str]]] = {
     StatusCode.DOOR_OPEN: ("The door is open", "wait"),
     StatusCode.CLEAR_PLATE: ("Clear the build plate", "wait"),
 }
-_ON_THE_WAY: Final = {"Pausing": "Pausing …", "Resuming": "Resuming …"}
+_ON_THE_WAY: Final = {
+    "Pausing": "Pausing …",
+    "Resuming": "Resuming …",
+    "Preparing to print a job": "Preparing a print",
+}
 _HEATERS: Final = (
     ("tool0", "Nozzle"),
     ("tool1", "Second nozzle"),
@@ -49,11 +53,12 @@ _LINKS: Final = {
 }
 # How the status message begins (protocol section 3.12); the page has a bar for it.
 _TECHNICAL = re.compile(r"\APrinting Job: .*? Percent Complete: [\d.]+%(?: - )?", re.DOTALL)
+_PERCENT = re.compile(r"(\d{1,3}) ?%")
 _HOT: Final = 1000.0  # °C; beyond it, it is noise on the line
 
 
 class JobWords(msgspec.Struct, frozen=True, kw_only=True):
-    """The present print; ``percent`` is None while nothing is printed of it yet."""
+    """The present print; ``percent`` of it is printed, or before that downloaded or sliced."""
 
     name: str
     percent: float | None = None
@@ -83,7 +88,7 @@ def words(view: AgentView) -> Words:
     active = printed if printed is not None and not printed.state.ended else None
     code = StatusCode(view.status)
     headline, tone = _HEADLINES[code]
-    waits = view.job is not None and preparing(view.job)
+    waits = _may_cancel_early(view)
     return Words(
         headline=_ON_THE_WAY.get(view.progress, headline),
         tone=tone,
@@ -100,6 +105,13 @@ def words(view: AgentView) -> Words:
     )
 
 
+def _may_cancel_early(view: AgentView) -> bool:
+    """What is not with the printer yet: of the cloud, or of this page."""
+    if view.model is not None:
+        return not view.model.cancel_requested
+    return view.job is not None and preparing(view.job)
+
+
 def pause_in_words(kind: PauseKind) -> str:
     """What a button for this kind of pause says."""
     return {
@@ -111,15 +123,41 @@ def pause_in_words(kind: PauseKind) -> str:
 
 def _job(view: AgentView, active: Job | None) -> JobWords | None:
     if active is not None:
+        record = view.job if view.job is not None and view.job.key == active.key else None
+        notes = _notes(record) if record is not None else ()
         return JobWords(
             name=job_name(active.name),
             percent=round(min(100.0, max(0.0, active.percent)), 1),
-            facts=tuple(_print_facts(active)),
+            facts=(*_print_facts(active), *notes),
         )
+    if view.model is not None:
+        name, percent = job_name(view.model.name), _percent(view.model.detail)
+        return JobWords(name=name, percent=percent, facts=(("From", "This page"),))
     job = view.job
     if job is None or job.phase is Phase.ENDED:
         return None
-    return JobWords(name=job_name(job.name), facts=(("From", "Polar Cloud"),))
+    percent = _percent(job.detail)
+    return JobWords(name=job_name(job.name), percent=percent, facts=tuple(_job_facts(job)))
+
+
+def _percent(detail: str) -> float | None:
+    """Of a download or of slicing, from the sentence about it."""
+    found = _PERCENT.search(detail)
+    return min(100.0, float(found[1])) if found else None
+
+
+def _job_facts(job: CloudJob) -> Iterator[tuple[str, str]]:
+    yield "From", "Polar Cloud"
+    if job.estimated_seconds:
+        yield "Will take", f"about {duration(job.estimated_seconds)}"
+    if job.layers:
+        yield "Layers", str(job.layers)
+    yield from _notes(job)
+
+
+def _notes(job: CloudJob) -> Iterator[tuple[str, str]]:
+    for note in job.notes:
+        yield "Slicer", plain(note)
 
 
 def _print_facts(job: Job) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from appliance.agent.api import AgentView
 from appliance.polar.codes import StatusCode
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import PREPARING, CloudJob, LocalModel, Outcome, Phase
 from appliance.printer import api
 from appliance.web.words import words
 from tests.panel.states import NUMBERS, TEXTS
@@ -50,8 +50,33 @@ def test_only_what_can_be_done_is_offered(
 @pytest.mark.parametrize("phase", list(Phase))
 def test_a_job_of_the_cloud_can_be_canceled_before_it_prints(phase: Phase) -> None:
     said = words(view(job=cloud_job(phase)))
-    assert said.can_cancel == (phase in (Phase.DOWNLOADING, Phase.SLICING, Phase.STARTING))
+    assert said.can_cancel == (phase in PREPARING)
     assert (said.job is not None) == (phase is not Phase.ENDED)
+
+
+def test_how_far_slicing_is_and_what_the_slicer_said() -> None:
+    job = cloud_job(Phase.SLICING, detail="34 %: Infilling layers", notes=("fooBar left out.",))
+    said = words(view(job=job)).job
+    assert said is not None
+    assert said.percent == 34.0
+    assert said.facts == (("From", "Polar Cloud"), ("Slicer", "fooBar left out."))
+    ready = cloud_job(Phase.STARTING, estimated_seconds=600.0, layers=12, notes=job.notes)
+    said = words(view(job=ready)).job
+    assert said is not None
+    assert said.facts[1:3] == (("Will take", "about 10 min"), ("Layers", "12"))
+    printed = words(view(api.JobState.PRINTING, job=msgspec.structs.replace(ready, key="k"))).job
+    assert printed is not None
+    assert printed.facts[-1] == ("Slicer", "fooBar left out.")
+
+
+def test_a_model_of_this_page_can_be_canceled_while_it_is_sliced() -> None:
+    model = LocalModel(key="m", name="part.stl", path="/x", detail="34 %: Infilling layers")
+    said = words(view(model=model, status=11, progress="Preparing to print a job"))
+    assert (said.headline, said.can_cancel) == ("Preparing a print", True)
+    assert said.job is not None
+    assert (said.job.name, said.job.percent) == ("part.stl", 34.0)
+    asked = msgspec.structs.replace(model, cancel_requested=True)
+    assert not words(view(model=asked, status=6)).can_cancel
 
 
 def test_a_print_has_name_progress_and_times() -> None:
