@@ -23,8 +23,8 @@ from aiohttp import web
 
 from appliance.errors import CloudError
 from appliance.polar.messages import CloudMessage, PauseKind
-from appliance.sim.cloud_files import GcodeFiles
-from appliance.sim.cloud_records import Account, PrinterRecord, Saved, Seen
+from appliance.sim.cloud_files import JobFiles
+from appliance.sim.cloud_records import CONFIG, Account, FileKind, PrinterRecord, Saved, Seen
 from appliance.sim.cloud_server import CloudFaults, StatusServer
 from appliance.sim.cloud_session import SlotLimits
 from appliance.sim.cloud_state import CloudState
@@ -63,8 +63,8 @@ class _Links:
     base: str
     storage: Storage
 
-    def gcode(self, job_id: str) -> str:
-        return f"{self.base}/files/{job_id}.gcode"
+    def file(self, job_id: str, ending: str) -> str:
+        return f"{self.base}/files/{job_id}.{ending}"
 
     def slot(
         self, key: str, *, content_type: str, max_size: int, expires: int
@@ -114,7 +114,7 @@ class LocalCloud:
         saved = await asyncio.to_thread(self._record.load)
         self.state = CloudState(options.accounts, saved=saved)
         self.state.listeners.append(self._changed)
-        self.files = GcodeFiles(folder / "files")
+        self.files = JobFiles(folder / "files")
         secret = await asyncio.to_thread(_secret, folder / "storage-secret")
         self.storage = Storage(folder / "storage", secret, options.clock, on_stored=self._stored)
         for kept in sorted(self.storage.objects(), key=lambda one: one.stored_at):
@@ -177,11 +177,31 @@ class LocalCloud:
         """The printer registered last. Raises NotThere when there is none."""
         return self.state.printer()
 
-    def queue(self, name: str, gcode: bytes, serial_number: str | None = None) -> str:
-        """Queue a job; its id. Raises NotThere when there is no printer."""
+    def queue(
+        self,
+        name: str,
+        content: bytes,
+        serial_number: str | None = None,
+        *,
+        kind: FileKind = FileKind.GCODE,
+        config: bytes | None = None,
+    ) -> str:
+        """Queue a job, a model with its slicing configuration; its id.
+
+        Raises NotThere when there is no printer.
+        """
         serial = self.state.printer(serial_number).serial_number
-        job_id = self.state.queue_job(serial, name, len(gcode), self.options.clock())
-        self.files.keep(job_id, gcode)
+        job_id = self.state.queue_job(
+            serial,
+            name,
+            len(content),
+            self.options.clock(),
+            kind=kind,
+            config=config is not None,
+        )
+        self.files.keep(job_id, kind.value, content)
+        if config is not None:
+            self.files.keep(job_id, CONFIG, config)
         return job_id
 
     async def start_print(self, job_id: str) -> None:

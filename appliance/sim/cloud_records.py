@@ -51,12 +51,29 @@ class QueueState(StrEnum):
     STARTED = "started"  # `print` was sent; the printer has not said how it ended
 
 
+class FileKind(StrEnum):
+    """What a queued job is printed from, by the ending of its file."""
+
+    GCODE = "gcode"
+    STL = "stl"
+    THREEMF = "3mf"
+
+
+CONFIG = "ini"
+"""The ending of a job's slicing configuration, of either kind."""
+
+
 class QueuedJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in a printer's queue; times are Unix seconds, ``size`` is bytes."""
+    """A job in a printer's queue; times are Unix seconds, ``size`` is bytes.
+
+    ``config`` tells whether a slicing configuration lies beside its file.
+    """
 
     job_id: str
     name: str
     size: int
+    kind: FileKind = FileKind.GCODE
+    config: bool = False
     queued_at: float
     state: QueueState = QueueState.READY
     sent_at: float | None = None  # when `print` was sent; None once its end was reported

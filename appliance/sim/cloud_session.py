@@ -16,7 +16,7 @@ from appliance.errors import MessageError
 from appliance.polar import messages
 from appliance.polar.keys import PrinterKey
 from appliance.polar.messages import CloudMessage, PrinterMessage, Result, UploadType
-from appliance.sim.cloud_records import MenuCommand, QueuedJob, RegisterReason
+from appliance.sim.cloud_records import CONFIG, FileKind, MenuCommand, QueuedJob, RegisterReason
 from appliance.sim.cloud_state import CloudState, storage_key
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class SlotLimits:
 class Links(Protocol):
     """Addresses as the printer of this connection reaches them."""
 
-    def gcode(self, job_id: str) -> str:
+    def file(self, job_id: str, ending: str) -> str:
         """Where the G-code of a job is served."""
 
     def slot(
@@ -83,9 +83,16 @@ def print_message(links: Links, serial_number: str, job: QueuedJob) -> messages.
     return messages.Print(
         serial_number=serial_number,
         job_id=job.job_id,
-        gcode_file=links.gcode(job.job_id),
+        gcode_file=_link(links, job, FileKind.GCODE),
+        stl_file=_link(links, job, FileKind.STL),
+        threemf_file=_link(links, job, FileKind.THREEMF),
+        config_file=links.file(job.job_id, CONFIG) if job.config else None,
         job_name=job.name,
     )
+
+
+def _link(links: Links, job: QueuedJob, kind: FileKind) -> str | None:
+    return links.file(job.job_id, kind.value) if job.kind is kind else None
 
 
 class Session:

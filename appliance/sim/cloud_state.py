@@ -27,6 +27,7 @@ from appliance.sim.cloud_records import (
     Account,
     Answer,
     Direction,
+    FileKind,
     Life,
     MenuCommand,
     PastPrint,
@@ -255,11 +256,27 @@ class CloudState:
 
     # Jobs
 
-    def queue_job(self, serial_number: str, name: str, size: int, now: float) -> str:
+    def queue_job(
+        self,
+        serial_number: str,
+        name: str,
+        size: int,
+        now: float,
+        *,
+        kind: FileKind = FileKind.GCODE,
+        config: bool = False,
+    ) -> str:
         """Put a job at the end of the printer's queue; its id."""
         record = self.printer(serial_number)
         number, self._next_job = self._next_job, self._next_job + 1
-        job = QueuedJob(job_id=f"{serial_number}-{number}", name=name, size=size, queued_at=now)
+        job = QueuedJob(
+            job_id=f"{serial_number}-{number}",
+            name=name,
+            size=size,
+            kind=kind,
+            config=config,
+            queued_at=now,
+        )
         self._keep(replace(record, queue=(*record.queue, job)))
         return job.job_id
 

@@ -62,6 +62,7 @@ _USUAL = frozenset(
     )
 )  # fmt: skip
 _PERCENT = re.compile(r"Percent Complete:\s*([0-9]+(?:\.[0-9]+)?)")
+_PREPARED = re.compile(r"\A(?:Downloading|Slicing)[^%]*? - (?:Downloading )?(\d{1,3}) ?%")
 _PLAIN_DETAIL = re.compile(r"Printing Job: \S+ Percent Complete: [0-9.]+ ?%\s*[.:,;–-]*\s*")
 
 
@@ -122,7 +123,13 @@ def _printer(state: CloudState, record: PrinterRecord, address: Address) -> dict
         if life.picture
         else None,
         "queue": [
-            {"jobId": j.job_id, "name": j.name, "size": j.size, "state": j.state}
+            {
+                "jobId": j.job_id,
+                "name": j.name,
+                "size": j.size,
+                "state": j.state,
+                "kind": j.kind.value,
+            }
             for j in record.queue
         ],
         "past": [_past(record, past, address) for past in record.past],
@@ -180,7 +187,8 @@ def _status(record: PrinterRecord, reading: Reading | None, connected: bool) -> 
 
 
 def _percent(fields: Mapping[str, Any]) -> float | None:
-    told = _PERCENT.search(str(fields.get("progressDetail", "")))
+    detail = str(fields.get("progressDetail", ""))
+    told = _PERCENT.search(detail) or _PREPARED.match(detail)
     if told:
         return min(100.0, float(told[1]))
     size = fields.get("fileSize")

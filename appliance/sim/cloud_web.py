@@ -7,7 +7,8 @@ GET      /                                      the page
 GET      /api/v1/printer_makes                  ``{"printerMakes": [...]}`` (section 3.6)
 GET      /api/state?printer=SN                  everything the page shows
 GET      /api/panel                             the simulated front panel (panel_web.py)
-POST     /api/jobs                              multipart: name, printer (optional), file
+POST     /api/jobs                              multipart: name, printer (optional), file (G-code,
+                                                STL or 3MF by its name), config (for a model)
 POST     /api/jobs/{id}/print                   sends `print`
 DELETE   /api/jobs/{id}                         takes the job out of its queue
 POST     /api/printers/{sn}/pause               ``{"type": "pause" | "cold" | "filament"}``
@@ -18,7 +19,7 @@ POST     /api/printers/{sn}/customCommand       ``{"command": "..."}``
 POST     /api/printers/{sn}/jogPrinter          ``{"command": "jog", "x": 10, "speed": 1500}``,
                                                 ``{"command": "home", "axes": ["x", "y"]}`` or
                                                 ``{"command": "extrude", "amount": 5}``
-GET      /files/{id}.gcode                      the G-code, with Range and ETag
+GET      /files/{id}.{gcode, stl, 3mf, ini}     the job's file, with Range and ETag
 =======  =====================================  ============================================
 
 A refusal is ``{"error": "a sentence"}`` with 400 (bad input), 403, 404 or 409.
@@ -38,7 +39,8 @@ from aiohttp import BodyPartReader, web
 
 from appliance.errors import ApplianceError, CloudError, MessageError
 from appliance.polar import messages
-from appliance.sim.cloud_files import GcodeFiles
+from appliance.sim.cloud_files import JobFiles
+from appliance.sim.cloud_records import CONFIG, FileKind
 from appliance.sim.cloud_server import StatusServer
 from appliance.sim.cloud_state import CloudState, NotThere
 from appliance.sim.cloud_view import Address, page_state
@@ -77,7 +79,7 @@ class CloudWeb:
         self,
         state: CloudState,
         server: StatusServer,
-        files: GcodeFiles,
+        files: JobFiles,
         clock: Callable[[], float],
         address: Address,
         panel: PanelWeb | None = None,
@@ -112,7 +114,7 @@ class CloudWeb:
                 web.post("/api/jobs/{id}/print", self._print_job),
                 web.delete("/api/jobs/{id}", self._remove_job),
                 web.post("/api/printers/{sn}/{action}", self._act),
-                web.get("/files/{id}.gcode", self._gcode),
+                web.get("/files/{id}.{ending}", self._file),
             ]
         )
         if self._panel is not None:
@@ -137,11 +139,14 @@ class CloudWeb:
         shown = page_state(self._state, chosen, self._clock(), self._address)
         return _json(shown | {"panel": self._panel is not None})
 
-    async def _gcode(self, request: web.Request) -> web.StreamResponse:
-        path = self._files.path(request.match_info["id"])
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        ending = request.match_info["ending"]
+        path = self._files.path(request.match_info["id"], ending)
         if not await asyncio.to_thread(path.is_file):
             raise NotThere("There is no such file.")
-        return web.FileResponse(path, headers={"Content-Type": "text/plain; charset=utf-8"})
+        model = ending in (FileKind.STL, FileKind.THREEMF)
+        kind = "application/octet-stream" if model else "text/plain; charset=utf-8"
+        return web.FileResponse(path, headers={"Content-Type": kind})
 
     # Jobs
 
@@ -149,30 +154,41 @@ class CloudWeb:
         if not request.content_type.startswith("multipart/"):
             raise web.HTTPUnsupportedMediaType(text="Send the fields name and file as a form.")
         fields: dict[str, str] = {}
-        received: tuple[Path, int] | None = None
+        received: dict[str, Path] = {}
         try:
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader):
                     raise MessageError("The form holds a form of its own. Send name and file.")
-                if part.name == "file" and received is None:
-                    received = await self._files.receive(_chunks(part))
-                    fields.setdefault("name", part.filename or "")
+                if part.name in ("file", "config") and part.name not in received:
+                    received[part.name], _ = await self._files.receive(_chunks(part))
+                    fields[f"{part.name} name"] = part.filename or ""
                 elif part.name:
                     fields[part.name] = await _short_text(part)
             job_id = self._queue(fields, received)
         finally:
-            if received:
-                received[0].unlink(missing_ok=True)
+            for path in received.values():
+                path.unlink(missing_ok=True)
         return _json({"jobId": job_id}, status=201)
 
-    def _queue(self, fields: dict[str, str], received: tuple[Path, int] | None) -> str:
-        if received is None:
-            raise MessageError("The form has no file. Choose a G-code file.")
-        path, size = received
+    def _queue(self, fields: dict[str, str], received: dict[str, Path]) -> str:
+        if "file" not in received:
+            raise MessageError("The form has no file. Choose a G-code file, an STL or a 3MF.")
+        file = fields["file name"]
+        kind = _kind(file)
+        if kind is FileKind.STL and "config" not in received:
+            raise MessageError("An STL needs a configuration. Choose one, then add it again.")
         printer = self._state.printer(fields.get("printer") or None)
-        name = fields.get("name", "").strip()[:_MAX_NAME] or "Unnamed"
-        job_id = self._state.queue_job(printer.serial_number, name, size, self._clock())
-        self._files.adopt(job_id, path)
+        job_id = self._state.queue_job(
+            printer.serial_number,
+            fields.get("name", file).strip()[:_MAX_NAME] or "Unnamed",
+            received["file"].stat().st_size,
+            self._clock(),
+            kind=kind,
+            config=kind is not FileKind.GCODE and "config" in received,
+        )
+        self._files.adopt(job_id, kind.value, received["file"])
+        if kind is not FileKind.GCODE and "config" in received:
+            self._files.adopt(job_id, CONFIG, received["config"])
         return job_id
 
     async def _print_job(self, request: web.Request) -> web.Response:
@@ -268,6 +284,12 @@ async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
     while chunk := await part.read_chunk(_CHUNK):
         yield bytes(chunk)
+
+
+def _kind(name: str) -> FileKind:
+    """By the name's ending; what is none of ours counts as G-code."""
+    ending = name.rpartition(".")[2].lower()
+    return FileKind(ending) if ending in tuple(FileKind) else FileKind.GCODE
 
 
 async def _short_text(part: BodyPartReader) -> str:

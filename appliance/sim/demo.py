@@ -23,8 +23,9 @@ from appliance.agent.client import look
 from appliance.config import Settings, load
 from appliance.printer.client import PrinterClient
 from appliance.settings_panel import DisplayKind
+from appliance.sim import vase
 from appliance.sim.cloud import DEFAULT_EMAIL, DEFAULT_PIN, CloudOptions, LocalCloud
-from appliance.sim.cloud_records import Account
+from appliance.sim.cloud_records import Account, FileKind
 from appliance.sim.cloud_state import CloudState
 from appliance.sim.network import PASSWORD as WIFI_PASSWORD
 from appliance.sim.network_memory import plug_in
@@ -35,6 +36,8 @@ from appliance.sim.verdict import Printed, Verdict, judge
 MODEL = "vase.gcode"
 JOB = "Vase"
 SECOND_JOB = "Vase, once more"
+SLICED = (("Vase, sliced here", "printer.ini"), ("Vase, old Cura settings", "legacy.cfg"))
+"""STL jobs: their names, and the configurations in the models' folder."""
 PANEL_SOCKET = "run/panel.sock"
 START_LIMIT = 60.0  # seconds until the printer is registered and idle
 PRINT_LIMIT = 300.0  # seconds for one print at demo speed
@@ -148,9 +151,11 @@ async def _ready(cloud: LocalCloud, say: Say) -> None:
 
 
 def _invite(cloud: LocalCloud, folder: Path, say: Say) -> None:
-    """Two jobs: the second one follows by itself once the plate was cleared."""
+    """Each job follows by itself once the plate was cleared; the last two are sliced first."""
     for name in (JOB, SECOND_JOB):
         cloud.queue(name, _model())
+    for name, config in SLICED:
+        cloud.queue(name, vase.stl(), kind=FileKind.STL, config=_model(config))
     say(f"Open {cloud.url} and press Print there, or walk to Queue at the front panel beside it.")
     say(f"The panel in a terminal: polar-appliance sim panel --socket {folder / PANEL_SOCKET}")
     say(f"Logs: {folder}. Ctrl-C ends it.")
@@ -253,8 +258,8 @@ def _show(verdict: Verdict, say: Say) -> None:
     say("All of it is right." if verdict.right else "Something above is not right.")
 
 
-def _model() -> bytes:
-    return files("appliance.sim").joinpath("models", MODEL).read_bytes()
+def _model(name: str = MODEL) -> bytes:
+    return files("appliance.sim").joinpath("models", name).read_bytes()
 
 
 def _write_config(folder: Path, url: str, options: DemoOptions) -> Path:

@@ -88,7 +88,7 @@ async def test_a_form_without_a_usable_file_is_refused_and_leaves_nothing(
     async with http.post("/api/jobs", json={}) as answer:
         assert answer.status == 415
     assert cloud.printer.queue == ()
-    leftovers = cloud.files.path("X-1").parent
+    leftovers = cloud.files.path("X-1", "gcode").parent
     assert list(leftovers.iterdir()) == []
 
 

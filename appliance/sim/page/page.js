@@ -232,8 +232,9 @@ function showQueue(printer) {
   $("queue-empty").hidden = queue.length > 0;
   list($("queue"), queue, (job) => job.jobId, makeJob, (row, job) => {
     const started = job.state === "started";
+    const kind = job.kind === "gcode" ? "G-code" : job.kind.toUpperCase();
     const taken = printer.status.jobId === job.jobId ? "being printed" : "sent to the printer";
-    put(row.querySelector(".sub"), `${bytes(job.size)} · ${started ? taken : "ready"}`);
+    put(row.querySelector(".sub"), `${kind} ${bytes(job.size)} · ${started ? taken : "ready"}`);
     row.querySelector(".print-job").disabled = !printer.can.print;
     for (const button of row.querySelectorAll("button")) button.hidden = started;
   });
@@ -377,17 +378,41 @@ $("delete").onclick = async () => {
     attempt("control-note", () => tell("delete").then(() => ""));
   }
 };
-$("file").onchange = (event) => {
-  const [file] = event.target.files;
+// A model is chosen first, then the configuration that it is sliced with.
+let model = null;
+
+function askForConfig(file) {
+  model = file;
+  $("config-block").hidden = !file;
   if (!file) return;
+  $("without-config").hidden = /\.stl$/i.test(file.name);
+  say("upload-note", `Now choose the slicing configuration for ${file.name}.`);
+}
+
+function add(file, config) {
   const form = new FormData();
   form.append("name", file.name);
   form.append("printer", state.printer.serialNumber);
   form.append("file", file);
+  if (config) form.append("config", config);
   say("upload-note", `Adding ${file.name}`);
   attempt("upload-note", () => ask("POST", "/api/jobs", form).then(() => `${file.name} was added.`))
-    .finally(() => { event.target.value = ""; });
+    .finally(() => { askForConfig(null); });
+}
+
+$("file").onchange = (event) => {
+  const [file] = event.target.files;
+  if (!file) return;
+  if (/\.(stl|3mf)$/i.test(file.name)) askForConfig(file);
+  else add(file, null);
+  event.target.value = "";
 };
+$("config").onchange = (event) => {
+  const [config] = event.target.files;
+  if (config && model) add(model, config);
+  event.target.value = "";
+};
+$("without-config").onclick = () => { if (model) add(model, null); };
 $("upload").onsubmit = (event) => event.preventDefault();
 $("console").onsubmit = (event) => {
   event.preventDefault();
