@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +253,9 @@ def square() -> Callable[[int], bytes]:
         return ("\n".join(lines) + "\n").encode()
 
     return make
+
+
+@pytest.fixture
+def make_whole() -> Callable[[Path, str], AbstractAsyncContextManager[Whole]]:
+    """A world whose settings have a further section."""
+    return _world

@@ -429,7 +429,7 @@ async def _print_from_a_slicer(owner: Owner, square: Square) -> None:
 def _routes() -> list[Route]:
     """All that the product adds to the code page."""
     wizard, octoprint = Wizard(Mock(), Mock(), Mock()), OctoPrint(Mock(), Mock(), Mock())
-    local = LocalPage(*[Mock()] * 7)
+    local = LocalPage(*[Mock()] * 6)
     return [*wizard.routes(), *local.routes(), *octoprint.routes()]
 
 
