@@ -110,9 +110,22 @@ class Preparation:
             filament_mm=sliced.filament_mm,
             layers=sliced.layers,
             notes=sliced.notes,
+            picture_path=self._picture(job, sliced.thumbnail),
         )
         for path in (self._model(job), self._config(job)):
             path.unlink(missing_ok=True)  # the print may take days and the disk is small
+
+    def _picture(self, job: CloudJob, content: bytes | None) -> str:
+        """Where it is kept; '' without one, and where the disk does not take it."""
+        if not content:
+            return ""
+        path = self._spool / f"{job.key}.picture"
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            log.info("job %s goes without its picture: %s", job.job_id, error)
+            return ""
+        return str(path)
 
     def _gcode(self, job: CloudJob) -> Path:
         return self._spool / f"{job.key}.gcode"

@@ -76,7 +76,8 @@ def progress(state: PanelState) -> Progress:
             reason=words.plain(job.reason or (record.reason if record is not None else "")),
         )
     if record is None:
-        return Progress(name=words.UNNAMED)
+        model = state.model
+        return Progress(name=words.job_name(model.name) if model is not None else words.UNNAMED)
     return Progress(
         name=words.job_name(record.name),
         fraction=_fraction(record.bytes_read, record.file_size),

@@ -61,6 +61,7 @@ class CloudJob(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.DOWNLOADING
     detail: str = ""  # for a person: "Downloading 34 %"
     notes: tuple[str, ...] = ()  # sentences of the slicer: what it did not understand
+    picture_path: str = ""  # PNG or JPEG of the model, when the slicer gave one
     gcode_path: str = ""  # in the spool, once downloaded or sliced
     started_at: float | None = None  # the printer daemon's started_at, once it has begun
     print_seconds: float = 0.0

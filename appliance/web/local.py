@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -78,6 +80,7 @@ class LocalPage:
         return [
             Route("GET", "/", self._first, Need.SETUP),
             Route("GET", "/state.json", self._state, Need.SESSION, quiet=True),
+            Route("GET", "/model-picture/{key}", self._picture, Need.SESSION, quiet=True),
             Route("GET", "/settings", self._settings, Need.SESSION),
             Route("GET", "/confirm/{act}", self._confirm, Need.SESSION),
             Route("GET", "/logs", self._logs.download, Need.SESSION),
@@ -120,6 +123,18 @@ class LocalPage:
         from appliance.web import pages_local  # noqa: PLC0415
 
         return json({"parts": pages_local.parts(self._shown(request))})
+
+    async def _picture(self, request: web.Request) -> web.Response:
+        """What the slicer drew of the present job's model."""
+        job = self._deeds.view().job
+        if job is None or not job.picture_path or job.key != request.match_info["key"]:
+            raise web.HTTPNotFound
+        try:
+            content = await asyncio.to_thread(Path(job.picture_path).read_bytes)
+        except OSError:  # the job has just ended
+            raise web.HTTPNotFound from None
+        kind = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+        return web.Response(body=content, content_type=kind)
 
     async def _settings(self, request: web.Request) -> web.Response:
         from appliance.web import pages_local  # noqa: PLC0415

@@ -186,7 +186,13 @@ def _state(shown: Shown) -> Html:
         tag("p", words.headline, class_=f"headline {words.tone}", id="headline"),
         detail,
         tag("p", words.job.name, class_="job") if words.job else None,
+        _picture(words.job.picture) if words.job and words.job.picture else None,
     )
+
+
+def _picture(key: str) -> Html:
+    address = f"/model-picture/{key}"
+    return tag("img", src=address, alt="The model as its slicer drew it", class_="model")
 
 
 def _progress(shown: Shown) -> Html:

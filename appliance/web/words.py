@@ -63,6 +63,7 @@ class JobWords(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     percent: float | None = None
     facts: tuple[tuple[str, str], ...] = ()  # label, text
+    picture: str = ""  # its key; '' when there is no picture of the model
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +130,7 @@ def _job(view: AgentView, active: Job | None) -> JobWords | None:
             name=job_name(active.name),
             percent=round(min(100.0, max(0.0, active.percent)), 1),
             facts=(*_print_facts(active), *notes),
+            picture=_picture(record) if record is not None else "",
         )
     if view.model is not None:
         name, percent = job_name(view.model.name), _percent(view.model.detail)
@@ -137,7 +139,12 @@ def _job(view: AgentView, active: Job | None) -> JobWords | None:
     if job is None or job.phase is Phase.ENDED:
         return None
     percent = _percent(job.detail)
-    return JobWords(name=job_name(job.name), percent=percent, facts=tuple(_job_facts(job)))
+    facts = tuple(_job_facts(job))
+    return JobWords(name=job_name(job.name), percent=percent, facts=facts, picture=_picture(job))
+
+
+def _picture(job: CloudJob) -> str:
+    return job.key if job.picture_path else ""
 
 
 def _percent(detail: str) -> float | None:

@@ -12,7 +12,7 @@ from appliance.panel.screen import Screen
 from appliance.panel.screens import home_screen
 from appliance.panel.state import Cloud, PanelState, QueueEntry, QueuePage
 from appliance.polar.codes import StatusCode, StatusInputs, status_code, waiting_for_door
-from appliance.polar.job import CloudJob, Outcome, Phase
+from appliance.polar.job import CloudJob, LocalModel, Outcome, Phase
 from appliance.printer.api import (
     Heater,
     Job,
@@ -103,6 +103,14 @@ records: Final = st.builds(
     reason=TEXTS,
     video_note=TEXTS,
 )
+models: Final = st.builds(
+    LocalModel,
+    key=KEYS,
+    name=TEXTS,
+    path=st.just("/uploads/part.stl"),
+    detail=details,
+    cancel_requested=st.booleans(),
+)
 clouds: Final = st.builds(
     Cloud,
     online=st.booleans(),
@@ -171,6 +179,7 @@ def panel_states(draw: st.DrawFn) -> PanelState:
     inputs = StatusInputs(
         snapshot=snapshot,
         job=record,
+        model=draw(MAYBE | models),
         door=draw(MAYBE | st.integers(0, 3)),
         door_asks=draw(st.booleans()),
         updating=draw(st.booleans()),
@@ -188,6 +197,7 @@ def panel_states(draw: st.DrawFn) -> PanelState:
         status=draw(st.just(status_code(inputs)) | st.sampled_from(StatusCode)),
         snapshot=snapshot,
         job=record,
+        model=inputs.model,
         door=inputs.door,
         waiting_for_door=waiting if draw(st.booleans()) else draw(TEXTS),
         door_asks=inputs.door_asks,

@@ -340,29 +340,6 @@ def test_details_of_the_download_are_shown() -> None:
     assert detail == f"Downloading file for job: {ID} - Downloading 34 %"
 
 
-@pytest.mark.parametrize(
-    ("phase", "words"),
-    [
-        (Phase.DOWNLOADING, "Downloading file for job"),
-        (Phase.CONFIGURING, "Downloading config file for job"),
-        (Phase.SLICING, "Slicing Job"),
-    ],
-)
-def test_the_documents_words_for_each_phase_of_preparing(phase: Phase, words: str) -> None:
-    status = status_message(inputs(record(phase)), SN, NOW)
-    assert (status.progress, status.progress_detail) == (
-        "Preparing to print a job",
-        f"{words}: {ID}",
-    )
-
-
-def test_slicing_for_the_local_page_is_the_local_job() -> None:
-    status = status_message(inputs(model=MODEL), SN, NOW)
-    assert (status.status, status.job_id) == (11, LOCAL_JOB_ID)
-    assert status.progress == "Preparing to print a job"
-    assert status.progress_detail == "Slicing Job: 123 - 34 %: Infilling layers"
-
-
 @pytest.mark.parametrize("phase", PREPARING)
 def test_a_job_that_waits_for_the_door_says_so(phase: Phase) -> None:
     job = record(phase, name="Vase", detail="Downloading 34 %")
