@@ -207,7 +207,8 @@ async def _print_once(cloud: LocalCloud, say: Say, folder: Path) -> Printed:
             snapshot = await client.snapshot()
         finally:
             follower.cancel()
-    return Printed(job_id, snapshot, walk.trail, shown, asked)
+    statuses = cloud.state.lives[cloud.printer.serial_number].statuses
+    return Printed(job_id, snapshot, walk.trail, shown, asked, [one.code for one in statuses])
 
 
 async def _follow(cloud: LocalCloud, say: Say) -> None:

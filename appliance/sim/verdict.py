@@ -43,7 +43,8 @@ class Printed:
     """What the demo's walk at the front panel knows of the print.
 
     ``product`` is the printer daemon's state after it, ``trail`` what was chosen in the menu,
-    ``shown`` the display's row of progress, ``asked`` its request to clear the plate.
+    ``shown`` the display's row of progress, ``asked`` its request to clear the plate, ``codes``
+    the status codes till then: what is reported while the appliance is being ended is no matter.
     """
 
     job_id: str
@@ -51,6 +52,7 @@ class Printed:
     trail: Sequence[str]
     shown: str
     asked: str
+    codes: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def judge(cloud: LocalCloud, printed: Printed, folder: Path, model: bytes) -> Ve
         _executed(executed, [line.command for line in Reader(io.BytesIO(model)) if line.command]),
         _snapshots(cloud, job_id),
         _video(cloud, job_id, video),
-        _cleared(cloud, printed),
+        _cleared(printed),
     )
     return Verdict(points, video)
 
@@ -97,10 +99,9 @@ def _started(cloud: LocalCloud, printed: Printed) -> Point:
     return Point("panel: start", right, f"{way}, then {printed.shown!r}, {len(asked)} asked for")
 
 
-def _cleared(cloud: LocalCloud, printed: Printed) -> Point:
+def _cleared(printed: Printed) -> Point:
     """Complete, then the plate was to be cleared until the panel's OK, then ready."""
-    life = cloud.state.lives[cloud.printer.serial_number]
-    codes = [code for code, _ in groupby(one.code for one in life.statuses)]
+    codes = [code for code, _ in groupby(printed.codes)]
     right = codes[-3:] == [7, 15, 0] and bool(printed.asked)
     text = f"{printed.asked!r}, OK; the status went {' > '.join(map(str, codes[-4:]))}"
     return Point("panel: plate", right, text)
