@@ -44,6 +44,7 @@ STATES: Mapping[int, tuple[str, str]] = {
     14: ("Door open", "wait"),
     15: ("Clear the build plate", "wait"),
 }
+_PREPARING = 2  # its percentage is of a download or of slicing
 _RUNNING = frozenset({1, 3, 11})
 _PAUSED = frozenset({4, 9, 10})
 _WITH_PROGRESS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11})
@@ -168,7 +169,9 @@ def _status(record: PrinterRecord, reading: Reading | None, connected: bool) -> 
         "jobName": _job_name(record, str(fields.get("jobId") or "")) if code else "",
         "percent": percent,
         "elapsed": elapsed,
-        "left": _left(elapsed, fields.get("estimatedTime"), percent),
+        "left": None
+        if code == _PREPARING
+        else _left(elapsed, fields.get("estimatedTime"), percent),
         "filament": fields.get("filamentUsed"),
         "bytesRead": fields.get("bytesRead", 0),
         "fileSize": fields.get("fileSize", 0),
