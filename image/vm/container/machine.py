@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from image.vm.container.journal import Journal
 
@@ -46,10 +46,11 @@ def run(*command: str | Path) -> str:
 class Card:
     """What outlives a restart: the root, /data (a tmpfs of ``data_size``), the boot partition.
 
-    ``root`` is a folder that stays as it is: what a boot writes to it is kept with the card.
+    ``layers`` make the root, the upper one first, and stay as they are: what a boot writes to
+    it is kept with the card.
     """
 
-    root: Path
+    layers: Sequence[Path]
     folder: Path
     data_size: str = "512M"
     plain: bool = False  # a stock system: its root can be written, it has no partitions of ours
@@ -62,15 +63,21 @@ class Card:
         self.folder = self.folder / self.name
         for part in ("upper", "work", "root", "data", "boot"):
             (self.folder / part).mkdir(parents=True)
-        layers = f"lowerdir={self.root},upperdir={self.upper},workdir={self.folder / 'work'}"
-        run("mount", "-t", "overlay", "overlay", "-o", layers, self.folder / "root")
+        lower = ":".join(map(str, self.layers))
+        options = f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}"
+        run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
         if self.plain:
             for place in ("data", "boot/firmware"):
-                (self.folder / "root" / place).mkdir(parents=True, exist_ok=True)
+                (self.root / place).mkdir(parents=True, exist_ok=True)
         self.mount_data()
         # The FAT partition of a card knows no owners: mounted for the group `polar`.
         os.chown(self.boot, 0, 870)
         self.boot.chmod(0o2770)
+
+    @property
+    def root(self) -> Path:
+        """The root, seen from outside."""
+        return self.folder / "root"
 
     @property
     def upper(self) -> Path:
@@ -114,25 +121,30 @@ class Card:
 
     def add(self, path: str, text: str) -> None:
         """Lay a file into the root before it is booted: a setting of one test."""
-        target = self.folder / "root" / path.lstrip("/")
+        target = self.root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
 
     def remove(self) -> None:
         """Unmount and delete it; nothing may run on it."""
         run("umount", self.data)
-        run("umount", self.folder / "root")
+        run("umount", self.root)
         shutil.rmtree(self.folder)
 
 
 class Container:
-    """One boot of a card, until it is stopped. A context manager."""
+    """A card in a running machine; may be stopped and started again.
 
-    def __init__(self, card: Card, dnsmasq_root: Path | None = None) -> None:
+    ``router`` is a root with dnsmasq in it, which gives the container its address.
+    """
+
+    running: ClassVar[list[Container]] = []
+
+    def __init__(self, card: Card, router: Path) -> None:
         self.card = card
         self.pid = 0  # of its systemd, seen from outside
         self.console = bytearray()
-        self._leases = dnsmasq_root
+        self._router = router
         self._dhcp: subprocess.Popen[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._notices: socket.socket | None = None
@@ -141,11 +153,7 @@ class Container:
     # Beginning and end
 
     def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.kill()
-            raise
+        self.start()
         return self
 
     def __exit__(
@@ -155,6 +163,22 @@ class Container:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def start(self) -> None:
+        """Switch it on, and wait until all jobs of the boot are done. Raises with its console."""
+        self.pid = 0
+        self.console.clear()
+        try:
+            self._start()
+            self._await_boot()
+        except BaseException as error:
+            story = self._story()
+            self.kill()
+            raise AssertionError(f"{error}\n{story}") from error
+        self._journal = Journal(
+            [*self._enter(), "journalctl", "-b", "-f", "-o", "json", "-n", "all"]
+        )
+        self.running.append(self)
 
     def _start(self) -> None:
         self._make_network()
@@ -172,8 +196,6 @@ class Container:
         )
         os.close(slave)
         threading.Thread(target=self._read_console, args=(master,), daemon=True).start()
-        self._await_boot()
-        self._journal = Journal([*self._enter(), "journalctl", "-f", "-o", "json", "--no-tail"])
 
     def _command(self) -> Sequence[str]:
         card = self.card
@@ -183,7 +205,7 @@ class Container:
             *(() if card.plain else ("--read-only",)),
             # Nothing of this machine gets in.
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
-            f"--directory={card.folder / 'root'}",
+            f"--directory={card.root}",
             f"--bind={card.data}:/data",
             f"--bind={card.boot}:/boot/firmware",
             f"--bind={PORTS}:{INSIDE_PORTS}",
@@ -200,17 +222,16 @@ class Container:
         run("ip", "link", "set", "eth0", "address", f"b8:27:eb:00:00:{self.card.number:02x}")
         run("ip", "address", "add", f"{self.gateway}/24", "dev", here)
         run("ip", "link", "set", here, "up")
-        if self._leases is not None:
-            self._dhcp = subprocess.Popen(
-                [
-                    *("chroot", str(self._leases), "/usr/sbin/dnsmasq", "--keep-in-foreground"),
-                    *("--conf-file=/dev/null", "--port=0", f"--interface={here}"),
-                    *("--bind-interfaces", "--leasefile-ro", "--user=root", "--pid-file="),
-                    f"--dhcp-range={self.address},{self.address},1h",
-                ],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+        self._dhcp = subprocess.Popen(
+            [
+                *("chroot", str(self._router), "/usr/sbin/dnsmasq", "--keep-in-foreground"),
+                *("--conf-file=/dev/null", "--port=0", f"--interface={here}"),
+                *("--bind-interfaces", "--leasefile-ro", "--user=root", "--pid-file="),
+                f"--dhcp-range={self.address},{self.address},1h",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     @property
     def gateway(self) -> str:
@@ -230,9 +251,10 @@ class Container:
         with _PidFd(self._process.pid) as died:
             while True:
                 left = end - time.monotonic()
-                ready, _, _ = select.select([self._notices, died], [], [], max(0.0, left))
-                if self._notices not in ready:
-                    raise AssertionError(f"It did not boot.\n{self.console_text()}")
+                told = self._notices.fileno()
+                ready, _, _ = select.select([told, died], [], [], max(0.0, left))
+                if told not in ready:
+                    raise AssertionError("It did not boot.")
                 message = self._notices.recv(65536).decode(errors="replace")
                 if found := re.search(r"^X_NSPAWN_LEADER_PID=(\d+)$", message, re.M):
                     self.pid = int(found[1])
@@ -248,6 +270,15 @@ class Container:
         finally:
             os.close(master)
 
+    def _story(self) -> str:
+        """Why it may not have booted."""
+        parts = [self.console_text()]
+        if self.pid and self._process is not None and self._process.poll() is None:
+            for question in ("systemctl list-jobs", "systemctl --failed", "journalctl -b -n 80"):
+                answer = self.run(*question.split(), "--no-pager", check=False)
+                parts.append(f"# {question}\n{answer.stdout}{answer.stderr}")
+        return "\n".join(parts)
+
     def stop(self) -> None:
         """Shut down in good order, as the power key does."""
         if self._process is not None and self._process.poll() is None:
@@ -262,6 +293,8 @@ class Container:
 
     def kill(self) -> None:
         """Pull the plug."""
+        if self in self.running:
+            self.running.remove(self)
         if self._process is not None:
             self._process.kill()
             self._process.wait()
