@@ -3,6 +3,11 @@
 
 wheels=/opt/polar-appliance/wheels
 systemd-sysusers
+# It says what it did otherwise, and ends well all the same; fstab and cards that are flashed again
+# rely on the numbers.
+[ "$(getent group polar | cut -d: -f3)" = 870 ]
+[ "$(id -u polar-printer):$(id -g polar-printer)" = 871:870 ]
+[ "$(id -u polar-agent):$(id -g polar-agent)" = 872:870 ]
 
 units=()
 while read -r file; do

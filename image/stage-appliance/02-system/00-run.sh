@@ -16,6 +16,12 @@ cat files/config.txt >> "${boot}/config.txt"
     install -D -m 0644 "files/root/${file}" "${ROOTFS_DIR}/${file}"
 done
 
+# pi-gen's last steps take the console's login away in favour of a dialogue, which is not used
+# here. What lies in /usr stays.
+install -d "${ROOTFS_DIR}/usr/lib/systemd/system/getty.target.wants"
+ln -sfn ../getty@.service \
+    "${ROOTFS_DIR}/usr/lib/systemd/system/getty.target.wants/getty@tty1.service"
+
 # Different for each build: what lies above /etc and /var was made for one root alone.
 version="$(readlink "${ROOTFS_DIR}/opt/polar-appliance/current")"
 install -d "${ROOTFS_DIR}/usr/lib/polar-appliance"
