@@ -3,6 +3,8 @@
 
 boot="${ROOTFS_DIR}/boot/firmware"
 install -d "${boot}"
+# A read-only root has what is mounted later, or never.
+install -d "${ROOTFS_DIR}/data"
 install -m 0644 files/fstab "${ROOTFS_DIR}/etc/fstab"
 install -m 0644 files/cmdline.txt "${boot}/cmdline.txt"
 install -m 0644 files/polar-appliance.toml "${boot}/polar-appliance.toml"
