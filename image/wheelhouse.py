@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -173,10 +174,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         wheels = fill(arch, Path(folder))
     except ImageError as error:
-        print(error.long, file=sys.stderr)
+        click.echo(error.long, err=True)
         return 1
     size = sum(wheel.stat().st_size for wheel in wheels) / 1e6
-    print(f"{len(wheels)} wheels for {arch}, {size:.1f} MB, in {folder}")
+    click.echo(f"{len(wheels)} wheels for {arch}, {size:.1f} MB, in {folder}")
     return 0
 
 
