@@ -20,11 +20,11 @@ import msgspec
 
 from appliance import store
 from appliance.errors import StorageError
+from appliance.host.clock import plausible
 
 log = logging.getLogger(__name__)
 
 DELIVERED_KEPT = 64  # keys of delivered entries: an agent that was killed may add one again
-CLOCK_WAS_SET = 1_700_000_000.0  # Unix seconds; a Pi without network starts in the past
 
 _RECORD = re.compile(r"(\d{8})\.json")
 _NUMBERED = re.compile(r"(\d{8})\.(?:json|mp4)(?:\.bad)?")
@@ -313,7 +313,7 @@ def _sync(file: Path) -> None:
 
 def _age(entry: Entry, now: float) -> float:
     """Seconds; 0 when it was added, or is looked at, before the clock was set."""
-    return now - entry.added_at if min(now, entry.added_at) > CLOCK_WAS_SET else 0.0
+    return now - entry.added_at if plausible(min(now, entry.added_at)) else 0.0
 
 
 def _noun(entry: Entry) -> str:

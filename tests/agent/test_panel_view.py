@@ -23,7 +23,8 @@ class Surroundings:
 
     online = True
     status_text = "Online."
-    offline = None
+    offline: tuple[float, float | None] | None = None
+    waits_for_time = False
     available = True
 
     def __init__(self) -> None:
