@@ -23,7 +23,7 @@ from appliance.store import write_atomic
 
 log = logging.getLogger(__name__)
 
-NOT_CHOSEN = frozenset({"", "localhost", "raspberrypi", "polar-appliance"})
+NOT_CHOSEN = frozenset({"", "localhost", "raspberrypi", "polar", "polar-appliance"})
 """Names that an image comes with: nobody chose them."""
 
 LONGEST_WAIT = 30.0  # seconds for a network interface: a Wi-Fi chip gets its firmware late

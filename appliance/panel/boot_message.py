@@ -29,11 +29,11 @@ STARTING = Screen(title="Polar Appliance", tone=Tone.WORKING, lines=(Line("Start
 def screen_of(problem_file: Path = PROBLEM_FILE) -> Screen:
     """What to show: that the device starts, or why it cannot."""
     try:
-        title, *rest = problem_file.read_text("utf-8", errors="replace").splitlines()
-    except (OSError, ValueError):
+        words = problem_file.read_text("utf-8", errors="replace").split("\n")
+    except OSError:
         return STARTING
-    lines = tuple(Line(text) for text in rest if text)
-    return Screen(title=title, tone=Tone.TROUBLE, lines=lines)
+    title, *rest = [word for word in words if word] or ["Card is damaged"]
+    return Screen(title=title, tone=Tone.TROUBLE, lines=tuple(Line(text) for text in rest))
 
 
 def draw(screen: Screen, settings: PanelSettings, wires: Wires, longest: float = LONGEST) -> bool:
