@@ -116,13 +116,11 @@ async def _attend(health: Health, pause: float, seen: Callable[[str], None]) -> 
         await asyncio.sleep(pause)
 
 
-async def keep_status(
-    notify: Notifier, text: Callable[[], str], pause: float = STATUS_PAUSE
-) -> None:
-    """Keep `systemctl status` current for ever, with a look every ``pause`` seconds."""
+async def keep_status(notify: Notifier, text: Callable[[], str]) -> None:
+    """Keep `systemctl status` current for ever, with a look every STATUS_PAUSE seconds."""
     while True:
         notify.status(text())
-        await asyncio.sleep(pause)
+        await asyncio.sleep(STATUS_PAUSE)
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:

@@ -112,11 +112,14 @@ async def test_without_a_watchdog_of_ours_nothing_is_fed(
     task.cancel()
 
 
-async def test_the_status_is_kept_current(systemd: Systemd) -> None:
+async def test_the_status_is_kept_current(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.host.systemd.STATUS_PAUSE", 0.001)
     texts = iter(["one", "one", "two", "two"])
     last = ["two"]
     notify = SystemdNotifier(systemd.hear, {})
-    task = asyncio.create_task(keep_status(notify, lambda: next(texts, last[0]), 0.001))
+    task = asyncio.create_task(keep_status(notify, lambda: next(texts, last[0])))
     await systemd.until(lambda: systemd.heard == ["STATUS=one", "STATUS=two"])
     last[0] = "three"
     await systemd.until(lambda: systemd.heard[-1] == "STATUS=three")
