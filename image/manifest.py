@@ -90,7 +90,9 @@ def own_files(root: Path) -> list[OwnFile]:
 def copied() -> Iterator[Path]:
     """The files that the stage copies from the repository as they stand, by their place."""
     for tree in (SYSTEMD, SYSTEM_FILES):
-        yield from (path.relative_to(tree) for path in tree.rglob("*") if not path.is_dir())
+        for top in ("etc", "usr"):
+            found = (tree / top).rglob("*")
+            yield from (path.relative_to(tree) for path in found if not path.is_dir())
 
 
 def sums(files: Iterable[OwnFile]) -> str:

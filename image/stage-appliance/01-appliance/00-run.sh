@@ -13,7 +13,7 @@ install -d -m 0755 "${wheels}"
 install -m 0644 "${APPLIANCE_WHEELS}"/*.whl "${APPLIANCE_WHEELS}/requirements.txt" "${wheels}/"
 
 # 0755 for what is executable in git, 0644 for all else, root's.
-(cd "${tree}" && find . \( -type f -o -type l \) | LC_ALL=C sort) > "${wheels}/tree"
+(cd "${tree}" && find etc usr \( -type f -o -type l \) | LC_ALL=C sort) > "${wheels}/tree"
 while read -r file; do
     if [ -L "${tree}/${file}" ]; then
         install -d -m 0755 "${ROOTFS_DIR}/$(dirname "${file}")"

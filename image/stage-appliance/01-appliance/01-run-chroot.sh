@@ -11,7 +11,7 @@ systemd-sysusers
 
 units=()
 while read -r file; do
-    [[ "${file}" == ./usr/lib/systemd/system/*.* && "${file}" != *.d/* ]] || continue
+    [[ "${file}" == usr/lib/systemd/system/*.* && "${file}" != *.d/* ]] || continue
     ! grep -qs '^\[Install\]' "/${file}" || units+=("$(basename "${file}")")
 done < "${wheels}/tree"
 [ ${#units[@]} = 0 ] || systemctl enable "${units[@]}"
