@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -87,7 +87,7 @@ class Host:
     health: Health
     fields: Fields
     restart: Callable[[], None]
-    clock: HostClock = field(default_factory=HostClock)
+    clock: HostClock
 
 
 async def run(
@@ -103,7 +103,7 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
-    host = Host(notify or notifier(), Health(), fields or Fields(), stop.set)
+    host = Host(notify or notifier(), Health(), fields or Fields(), stop.set, HostClock())
     async with AsyncExitStack() as stack:
         stack.enter_context(lock(settings))
         parts = await _build(settings, stack, host)
