@@ -14,6 +14,8 @@ from pathlib import Path
 from image.wheelhouse import ImageError
 
 SECTOR = 512
+# Where systemd/usr/lib/polar-appliance/data puts the data partition, on every card.
+DATA_START = 6 << 30
 _CHUNK = 1 << 20
 
 
@@ -38,6 +40,17 @@ def partitions(first_sector: bytes) -> list[Partition]:
         if kind:
             found.append(Partition(number + 1, kind, start * SECTOR, length * SECTOR))
     return found
+
+
+def root_partition(image: Path) -> Partition:
+    """Partition 2. Raises ImageError when there is none, or no room is left behind it."""
+    with image.open("rb") as file:
+        root = next((p for p in partitions(file.read(SECTOR)) if p.number == 2), None)
+    if root is None:
+        raise ImageError(f"{image.name} has no root partition.")
+    if root.start + root.size > DATA_START:
+        raise ImageError("The root ends behind 6 GiB, where the data partition of a card begins.")
+    return root
 
 
 def unpack(archive: Path, image: Path) -> tuple[int, str]:
@@ -66,10 +79,7 @@ def extract(image: Path, paths: Sequence[str], into: Path) -> None:
 
     What is not on the card is left out. Needs debugfs (e2fsprogs). Raises ImageError.
     """
-    with image.open("rb") as file:
-        root = next((p for p in partitions(file.read(SECTOR)) if p.number == 2), None)
-    if root is None:
-        raise ImageError(f"{image.name} has no root partition.")
+    root = root_partition(image)
     commands = []
     for path in paths:
         target = into / path.strip("/")

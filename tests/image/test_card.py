@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import re
+import struct
 from pathlib import Path
 
 import pytest
 
 from image import card
-from image.wheelhouse import ImageError
+from image.wheelhouse import REPOSITORY, ImageError
 
 
 def test_the_partitions_are_found(raw_image: Path) -> None:
@@ -49,3 +51,26 @@ def test_a_root_that_cannot_be_read_is_said(raw_image: Path, tmp_path: Path) -> 
         file.write(bytes(1 << 20))
     with pytest.raises(ImageError, match="cannot be read"):
         card.extract(raw_image, ["/opt"], tmp_path / "out")
+
+
+def test_a_root_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    image = tmp_path / "card.img"
+    for room, allowed in ((0, True), (1, False)):
+        root = entry(0x83, 0, card.DATA_START // 512 + room)
+        image.write_bytes(bytes(462) + root + bytes(32) + b"\x55\xaa")
+        if allowed:
+            assert card.root_partition(image).size == card.DATA_START
+        else:
+            with pytest.raises(ImageError, match="behind 6 GiB"):
+                card.root_partition(image)
+
+
+def test_the_card_cuts_its_data_partition_where_we_think() -> None:
+    script = REPOSITORY / "systemd/usr/lib/polar-appliance/data/partition.bash"
+    found = re.search(r"^readonly START=(\d+)", script.read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) * 512 == card.DATA_START
+
+
+def entry(kind: int, start: int, size: int) -> bytes:
+    return struct.pack("<B3sB3sII", 0, b"", kind, b"", start, size)

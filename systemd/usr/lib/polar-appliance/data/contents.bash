@@ -4,6 +4,7 @@
 # What belongs to this device or to its owner, and outlives a new root.
 readonly KEPT=(
     etc/NetworkManager/system-connections
+    etc/netplan # where NetworkManager keeps them on Raspberry Pi OS
     etc/hostname
     etc/localtime
     etc/timezone

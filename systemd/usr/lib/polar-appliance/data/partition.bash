@@ -46,10 +46,11 @@ ensure_partition() {
     tell_kernel "$disk" "$partition"
 }
 
-# How many sectors are left for partition 3 on a disk of $1 sectors.
+# How many sectors are left for partition 3 on a disk of $1 sectors. The last MiB stays free:
+# Raspberry Pi Imager clears it before it writes an image.
 size_on() {
     local last=$(($1 < MOST ? $1 : MOST))
-    echo $(((last - START) / WHOLE * WHOLE))
+    echo $((((last - START) / WHOLE - 1) * WHOLE))
 }
 
 # "START SIZE" of partition 3 in the table on the disk; empty when there is none.
