@@ -263,6 +263,15 @@ def test_offline_is_a_part_of_idle() -> None:
     assert "Cloud connects" in words(home_screen(replace(IDLE, cloud=connecting)))
 
 
+def test_a_clock_that_is_not_set_is_what_the_cloud_waits_for() -> None:
+    waiting = replace(EXAMPLES["offline"].cloud, no_time=True)
+    screen = home_screen(replace(IDLE, cloud=waiting))
+    assert screen.lines[0] == Line("Waits for time", icon=Icon.CLOCK)
+    assert not {"Offline at", "Next try"} & values(screen).keys(), "no time is known"
+    began = home_screen(replace(IDLE, cloud=waiting, starting=True))
+    assert values(began)["Cloud"] == "no time"
+
+
 def test_without_a_network_that_comes_first() -> None:
     assert shown("no_network").lines[0] == Line("No network", icon=Icon.OFFLINE)
 
