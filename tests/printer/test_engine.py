@@ -17,6 +17,7 @@ from appliance.printer.engine import RESET_HINT
 from appliance.sim.faults import FaultKind
 from appliance.sim.marlin import MarlinOptions, VirtualMarlin
 from appliance.sim.printer import PtyPrinter
+from tests.printer.talking import reset_at
 
 Daemon = Any  # the fixture's class; conftest modules cannot be imported
 
@@ -288,8 +289,7 @@ async def test_unplugged_in_the_middle_and_plugged_again(daemon: Daemon, board: 
 async def test_the_firmware_restarts_in_the_middle(daemon: Daemon, board: PtyPrinter) -> None:
     await daemon.print(tower(3000))
     await board.wait_for(far(100))
-    # In one go: what is executed in between was sent before the reset.
-    executed = await board.ask(lambda marlin, now: (marlin.executed_count, marlin.reset(now))[0])
+    executed = await board.ask(reset_at)
     job = await daemon.job(JobState.FAILED)
     assert "restarted by itself" in job.reason
     await daemon.ready()
