@@ -9,7 +9,8 @@ version="${version%%-*}"
 home="/opt/polar-appliance/${version}"
 export PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 
-rm -rf "${home}"
+# One version alone: a root that pi-gen keeps between two builds may hold another.
+find /opt/polar-appliance -mindepth 1 -maxdepth 1 ! -name wheels -exec rm -rf {} +
 python3 -m venv --system-site-packages --without-pip "${home}"
 pip=(/usr/share/python-wheels/pip-*.whl)
 "${home}/bin/python" "${pip[0]}/pip" --isolated install --quiet --no-index --find-links "${wheels}" \
