@@ -84,6 +84,7 @@ class Engine:
                 )
             except PrinterError as error:
                 self._see_problem(self._heat.gone(api.Problem(error.short, error.long)))
+                self._hearts.loop.beat()  # without a port there was nothing to be tried
                 await self._pause()
                 continue
             self._begin(connection)

@@ -284,6 +284,7 @@ class Printing:
         if view is None:
             return
         self._kept = view.state
+        log.info("print %s (job %s): %s %s", view.name, view.job_id, view.state, view.reason)
         try:
             self._record.save(view)
         except StorageError as error:

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,14 @@ async def test_without_a_printer_it_is_fed_for_ever(tmp_path: Path) -> None:
     async with living(tmp_path, str(tmp_path / "ttyMissing")) as life:
         await life.until(lambda: any("ttyMissing is not there" in text for text in life.heard))
         await life.fed_for(2 * LIMIT)
+
+
+async def test_with_no_port_at_all_it_is_fed_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "Detector", partial(Detector, ports=list))
+    async with living(tmp_path, "auto") as life:
+        await life.fed_for(4 * LIMIT)
 
 
 async def test_a_port_that_never_opens_is_a_hang(
