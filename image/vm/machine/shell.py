@@ -33,6 +33,7 @@ class Shell:
         self._writer = writer
         self._numbers = itertools.count(1)
         self._one_at_a_time = asyncio.Lock()
+        self._greeted = False
 
     @classmethod
     async def connect(cls, path: Path) -> Self:
@@ -41,9 +42,11 @@ class Shell:
 
     async def hello(self) -> None:
         """Until the shell runs. Raises GuestError when the machine has ended."""
-        while (line := await self._reader.readline()) != b"hello\n":
+        while not self._greeted:
+            line = await self._reader.readline()
             if not line:
                 raise GuestError("the machine ended before its shell was there")
+            self._greeted = line == b"hello\n"
 
     async def ask(self, command: str, patience: float = PATIENCE) -> Done:
         """Carry ``command`` out with bash, within ``patience`` seconds."""

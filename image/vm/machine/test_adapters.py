@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """The adapter is pulled out in the middle of a print and put back; two adapters at once."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """Twenty power cuts at random moments, each followed by a start with the same identity.
 
 The moments come from a seed that is printed; POLAR_VM_SEED repeats a run.

@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """A data partition that must be mended, no network, no clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """Our own Wi-Fi on a simulated radio: a phone joins, is captured, and walks the first pages.
 
 The second radio is the phone's: it lives in a network namespace of its own.

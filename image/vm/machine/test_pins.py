@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """Front-panel keys and the door on GPIO lines: the kernel's gpio-sim, and the module RPi.GPIO."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: D103 - the names of the tests say what they show
 """A printer on a USB adapter, found by itself; a job of the cloud to its end, and its video."""
 
 from __future__ import annotations
