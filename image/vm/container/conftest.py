@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from image.vm.container.adapter import Adapter
 from image.vm.container.machine import Card, Container
 from image.vm.container.talk import Talk
 from image.vm.container.world import World
@@ -89,9 +90,27 @@ def new_card(pytestconfig: pytest.Config, base: Path, own: Path) -> NewCard:
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """Printer and cloud outside of the containers."""
+    """What is outside of the containers."""
     with World() as made:
         yield made
+
+
+NewPrinter = Callable[[Container], Adapter]
+
+
+@pytest.fixture(scope="session")
+def new_printer(world: World) -> Iterator[NewPrinter]:
+    """Makes printers, each on the one port of a container."""
+    made = []
+
+    def make(container: Container) -> Adapter:
+        made.append(Adapter(world.loop))
+        made[-1].attach(container)
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture(scope="session")
@@ -100,8 +119,13 @@ def appliance(new_card: NewCard, base: Path, world: World) -> Iterator[Container
     card = new_card()
     card.write_boot_file(world.boot_file())
     with Container(card, base) as container:
-        world.attach(container)
         yield container
+
+
+@pytest.fixture(scope="session")
+def printer(appliance: Container, new_printer: NewPrinter) -> Adapter:
+    """The printer of ``appliance``."""
+    return new_printer(appliance)
 
 
 @pytest.fixture

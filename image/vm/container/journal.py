@@ -28,13 +28,15 @@ class Journal:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith(b"\n"):
+                break  # cut in the middle
             entry = json.loads(line)
             with self._grown:
                 self.entries.append(entry)
                 self._grown.notify_all()
 
     def close(self) -> None:
-        """Stop following; the entries stay."""
+        """Stop following; the entries stay. May be called again."""
         self._process.kill()
         self._process.wait()
         self._thread.join()
@@ -84,6 +86,11 @@ def message(entry: Entry) -> str:
 def units(entry: Entry) -> set[str]:
     """The units that it came from or is about."""
     return {str(entry[key]) for key in ("_SYSTEMD_UNIT", "UNIT") if key in entry}
+
+
+def started(unit: str) -> Callable[[Entry], bool]:
+    """Whether an entry is systemd's word that ``unit`` has started, which is ready then."""
+    return lambda entry: message(entry).startswith("Started ") and unit in units(entry)
 
 
 def _line(entry: Entry) -> str:

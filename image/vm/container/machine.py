@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,15 @@ def run(*command: str | Path) -> str:
     if done.returncode:
         raise AssertionError(f"{command}: {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+def await_true(condition: Callable[[], object], what: str, limit: float = 60.0) -> None:
+    """Until ``condition`` holds, for what tells nobody that it has changed."""
+    end = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"Not within {limit:.0f} s: {what}")
+        time.sleep(0.1)
 
 
 @dataclass
@@ -175,9 +184,9 @@ class Container:
             story = self._story()
             self.kill()
             raise AssertionError(f"{error}\n{story}") from error
-        self._journal = Journal(
-            [*self._enter(), "journalctl", "-b", "-f", "-o", "json", "-n", "all"]
-        )
+        # It ends with nsenter, which waits for it from outside.
+        follow = ("setpriv", "--pdeathsig", "KILL", "journalctl", "-b", "-f", "-o", "json")
+        self._journal = Journal([*self._enter(), *follow, "-n", "all"])
         self.running.append(self)
 
     def _start(self) -> None:
@@ -202,6 +211,8 @@ class Container:
         return [
             *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"),
             *("--capability=all", "--notify-ready=yes", f"--machine={card.name}"),
+            # The clock and the kernel are this machine's own.
+            "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE,CAP_SYS_BOOT",
             *(() if card.plain else ("--read-only",)),
             # Nothing of this machine gets in.
             *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
@@ -214,10 +225,7 @@ class Container:
 
     def _make_network(self) -> None:
         """A cable: eth0 inside, and this end of it with a DHCP server, as a home router has."""
-        here = f"net{self.card.number}"
-        links = run("ip", "-o", "link")
-        if f" {here}@" in links or f" {here}:" in links:
-            run("ip", "link", "del", here)
+        here = self._cable
         run("ip", "link", "add", here, "type", "veth", "peer", "name", "eth0")
         run("ip", "link", "set", "eth0", "address", f"b8:27:eb:00:00:{self.card.number:02x}")
         run("ip", "address", "add", f"{self.gateway}/24", "dev", here)
@@ -232,6 +240,10 @@ class Container:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    @property
+    def _cable(self) -> str:
+        return f"net{self.card.number}"
 
     @property
     def gateway(self) -> str:
@@ -282,6 +294,8 @@ class Container:
     def stop(self) -> None:
         """Shut down in good order, as the power key does."""
         if self._process is not None and self._process.poll() is None:
+            if self._journal is not None:
+                self._journal.close()  # its process in there would keep file systems busy
             self.run("systemctl", "poweroff", "--no-block", check=False)
             try:
                 self._process.wait(STOP_LIMIT)
@@ -301,6 +315,8 @@ class Container:
             self._process = None
         if self._journal is not None:
             self._journal.close()
+        if Path(f"/sys/class/net/{self._cable}").exists():
+            run("ip", "link", "del", self._cable)  # nspawn gives the other end back
         if self._dhcp is not None:
             self._dhcp.kill()
             self._dhcp.wait()
@@ -362,6 +378,11 @@ class Container:
     def prop(self, unit: str, name: str) -> str:
         """One property of a unit."""
         return self.show(unit, name)[name]
+
+    def await_change(self, unit: str, name: str, before: str, limit: float = 60.0) -> str:
+        """What a property is once it is no longer ``before``; systemd tells nobody of these."""
+        await_true(lambda: self.prop(unit, name) != before, f"{unit}: {name} moves", limit)
+        return self.prop(unit, name)
 
     def boot_seconds(self) -> float:
         """From the start of systemd to multi-user.target."""

@@ -10,10 +10,10 @@ import msgspec
 
 from appliance import ipc
 from appliance.agent.api import AgentView
-from appliance.printer.api import Job, Snapshot, StartJob
+from appliance.printer.api import Job, LinkState, Snapshot, StartJob
 from appliance.printer.client import PrinterClient
-from image.vm.container.machine import Container
-from image.vm.container.world import LIMIT, Loop
+from image.vm.container.loop import LIMIT, Loop
+from image.vm.container.machine import Container, await_true
 
 STATE = "/var/lib/polar-appliance"
 
@@ -55,18 +55,28 @@ class Talk:
         assert snapshot.job is not None
         return snapshot.job
 
-    def heat(self, **targets: float) -> None:
-        """Set heater targets."""
-
-        async def ask() -> None:
-            async with PrinterClient(self._run("printer.sock")) as client:
-                await client.set_temperature(targets)
-
-        self._loop.run(ask())
-
     def view(self) -> AgentView:
         """The agent's state."""
         return self._ask("GET", "/state", None, AgentView)
+
+    def serial(self) -> str:
+        """Its serial number, once it is registered."""
+        await_true(lambda: self.view().serial_number, "it is registered")
+        return self.view().serial_number or ""
+
+    def be_ready(self) -> None:
+        """Until the printer answers; a print that is still there ends, the plate is cleared."""
+        self.wait_snapshot(lambda one: one.link is LinkState.READY)
+        job = self.snapshot().job
+        if job is not None and not job.state.ended:
+            self.cancel()
+            self.wait_snapshot(lambda one: one.job is None or one.job.state.ended)
+        if self.view().plate_full:
+            self.clear_plate()
+
+    def cancel(self) -> None:
+        """End the present print."""
+        self._ask("POST", "/cancel", None, AgentView)
 
     def clear_plate(self) -> None:
         """The print was taken off."""
@@ -93,10 +103,3 @@ class Talk:
                 await http.close()
 
         return self._loop.run(ask())
-
-
-def moves(count: int) -> str:
-    """G-code of ``count`` different moves."""
-    lines = ["G90", "M83", "G28"]
-    lines += [f"G1 X{n % 2 * 10 + n / 1000:.3f} Y{n / 100:.2f} E0.01 F3600" for n in range(count)]
-    return "\n".join(lines) + "\n"
