@@ -86,31 +86,31 @@ class FirstBoot:
 
     def run(self) -> None:
         """Do what is missing; what cannot be kept is logged. Raises OSError for a wrong name."""
-        name = self._name()
+        mac = self._known_mac()
+        if mac is None:
+            self._await_interface()  # whoever chose the name: the agent takes its address next
+        name = self._name(mac)
         self.set_name(name)
         self._write_hosts(name)
         self._heed_units()
         if self._ssh_is_on():
             self._make_host_keys()
 
-    def _name(self) -> str:
+    def _name(self, mac: str | None) -> str:
         """A person's choice; else the one that fits the address, kept for the next start."""
         present, made = _read(self.places.hostname), _read(self.places.made)
         if present not in NOT_CHOSEN and present != made:
             return present
-        name = self._own_name(made)
+        name = self._own_name(mac, made)
         # The mark first: a cut between the two leaves a name that still is nobody's choice.
         _write_if_new(self.places.made, name)
         _write_if_new(self.places.hostname, name)
         return name
 
-    def _own_name(self, made: str) -> str:
-        mac = self._known_mac()
+    def _own_name(self, mac: str | None, made: str) -> str:
         if mac is None and made:
             return made
-        if mac is None:
-            self._await_interface()
-            mac = mac_address(self.places.interfaces)
+        mac = mac or mac_address(self.places.interfaces)
         # None without any interface: it gets another name once there is one.
         return f"polar-{short_name(mac).lower()}" if mac else "polar-appliance"
 

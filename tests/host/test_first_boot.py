@@ -149,6 +149,27 @@ def test_the_first_start_waits_for_a_late_wifi_chip(device: Device) -> None:
     assert device.waited == 9.0
 
 
+def test_a_chosen_name_waits_for_the_interface_too(device: Device) -> None:
+    """cloud-init has set Imager's name by then, and the agent keeps the address that it finds."""
+    device.write("etc/hostname", "workshop\n")
+    device.write("proc/device-tree/aliases/ethernet0", "/soc")
+    device.plug("wlan0", "b8:27:eb:00:00:99")
+    device.late[9.0] = ("eth0", MAC)
+    assert device.start() == "workshop"
+    assert device.waited == 9.0
+    device.write("var/lib/polar-appliance/identity.json", f'{{"mac": "{MAC}"}}')
+    assert device.start() == "workshop"
+    assert device.waited == 9.0, "the agent has chosen: nothing is waited for any more"
+
+
+def test_a_start_that_was_cut_before_the_agent_chose_waits_again(device: Device) -> None:
+    device.write("data/system/hostname", "polar-12f3\n")
+    device.write("etc/hostname", "polar-12f3\n")
+    device.late[2.0] = ("wlan0", MAC)
+    assert device.start() == "polar-12f3"
+    assert device.waited == 2.0
+
+
 def test_a_board_with_ethernet_is_not_named_after_its_wifi(device: Device) -> None:
     device.write("proc/device-tree/aliases/ethernet0", "/soc")
     device.plug("wlan0", "b8:27:eb:00:00:99")
@@ -162,7 +183,7 @@ def test_without_any_interface_the_wait_ends_and_a_later_start_names_it(device: 
     assert device.waited == first_boot.LONGEST_WAIT
     device.plug("wlan0")
     assert device.start() == "polar-appliance", "kept until the agent has chosen an address"
-    assert device.waited == first_boot.LONGEST_WAIT, "no start but the first waits"
+    assert device.waited == first_boot.LONGEST_WAIT, "nothing to wait for"
     device.write("var/lib/polar-appliance/identity.json", f'{{"mac": "{MAC}"}}')
     assert device.start() == "polar-12f3"
 
