@@ -22,7 +22,7 @@ from appliance.settings_panel import DisplayKind, PanelSettings
 log = logging.getLogger(__name__)
 
 PROBLEM_FILE = Path("/run/polar-data-problem")  # two short lines of polar-data.service
-LONGEST = 5.0  # seconds for the display; the unit ends what takes longer than 10 s
+LONGEST = 5.0  # seconds for the display, once Python is up: it bounds a bus that hangs
 STARTING = Screen(title="Polar Appliance", tone=Tone.WORKING, lines=(Line("Starting"),))
 
 

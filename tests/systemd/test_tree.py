@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from appliance.cli import cli
 from appliance.config import PathSettings
+from appliance.panel.boot_message import LONGEST
 
 TREE = Path(__file__).parents[2] / "systemd"
 UNITS = TREE / "usr/lib/systemd/system"
@@ -162,6 +163,12 @@ def test_the_hardware_watchdog_is_long_under_either_driver(key: str) -> None:
     seconds = int(parser["Manager"][key])
     assert seconds >= 60
     assert seconds % HARDWARE_LIMIT > HARDWARE_LIMIT / 2
+
+
+def test_a_slow_start_of_python_is_no_failed_line_on_the_display() -> None:
+    """The program bounds a bus that hangs itself; 1.5 s of a processor are ten on a busy card."""
+    unit = UNITS / "polar-boot-message.service"
+    assert int(values(unit, "TimeoutStartSec")[0]) >= 10 * LONGEST
 
 
 def test_three_keys_on_a_keyboard_do_nothing() -> None:
