@@ -15,11 +15,12 @@ from appliance import config
 from appliance.errors import ApplianceError
 
 DAEMONS = ("printer", "agent")
+ERRANDS = ("first-boot", "boot-message")  # of a start of the device, over in a moment
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A daemon that was asked for on the command line."""
+    """A daemon, or an errand, that was asked for on the command line."""
 
     name: str
     file: Path | None = None
@@ -37,11 +38,15 @@ def asked(arguments: Sequence[str]) -> Asked | None:
             file = Path(rest.pop(0))
         else:
             return None
-    return Asked(rest[0], file, verbose) if len(rest) == 1 and rest[0] in DAEMONS else None
+    known = len(rest) == 1 and rest[0] in (*DAEMONS, *ERRANDS)
+    return Asked(rest[0], file, verbose) if known else None
 
 
 def start(daemon: Asked) -> None:
     """Run it until it is told to end. Raises ApplianceError before it has begun."""
+    if daemon.name in ERRANDS:
+        _run_errand(daemon)
+        return
     if daemon.name == "printer":
         _leave_out_openssl()  # it speaks to the port and to a Unix socket alone
         from appliance.printer.main import run  # noqa: PLC0415 - one of two
@@ -51,13 +56,30 @@ def start(daemon: Asked) -> None:
     import asyncio  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
+    from appliance.host.journal import Fields  # noqa: PLC0415
     from appliance.host.systemd import set_up_logging  # noqa: PLC0415
+    from appliance.web.redact import redact  # noqa: PLC0415
 
-    set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO)
+    fields = Fields(unit=f"polar-{daemon.name}.service", clean=redact)
+    set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO, fields=fields)
     loaded = config.load(daemon.file, forgiving=True)
     for problem in loaded.problems:
         logging.getLogger(__name__).error("left out: %s", problem)
-    asyncio.run(run(loaded.settings))
+    asyncio.run(run(loaded.settings, fields=fields))
+
+
+def _run_errand(errand: Asked) -> None:
+    import logging  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    if errand.name == "first-boot":
+        from appliance.host.first_boot import run  # noqa: PLC0415
+
+        run()
+    else:
+        from appliance.panel.boot_message import show  # noqa: PLC0415
+
+        show(config.load(errand.file, forgiving=True).settings.panel)
 
 
 def main(daemon: Asked) -> None:

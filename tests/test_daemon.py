@@ -17,6 +17,8 @@ from appliance.daemon import Asked, asked
         (["agent"], Asked("agent")),
         (["--config", "a b.toml", "printer"], Asked("printer", Path("a b.toml"))),
         (["--verbose", "--config", "c", "agent"], Asked("agent", Path("c"), True)),
+        (["first-boot"], Asked("first-boot")),
+        (["--config", "c", "boot-message"], Asked("boot-message", Path("c"))),
         ([], None),
         (["--config", "agent"], None),
         (["--config"], None),
@@ -67,3 +69,18 @@ print(*[name for name in {foreign.split()!r} if sys.modules.get(name) is not Non
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert loaded.stdout.strip() == ""
+
+
+def test_an_errand_without_a_display_ends_well(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[paths]\nstate = '{tmp_path}'\n")
+    timed = [sys.executable, "-X", "importtime"]
+    ended = subprocess.run(
+        [*timed, "-m", "appliance", "--config", str(file), "boot-message"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout == ""
+    for heavy in ("luma", "PIL", "smbus2", "aiohttp"):
+        assert f" {heavy}\n" not in ended.stderr, "a start without a display is not held up"

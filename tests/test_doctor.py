@@ -88,6 +88,7 @@ def test_a_clock_that_cannot_be_right(config: Config, monkeypatch: pytest.Monkey
     monkeypatch.setattr("time.time", lambda: 86_400.0)
     finding = found(config(), "clock")
     assert (finding.verdict, "network" in finding.remedy) == (Verdict.BAD, True)
+    assert "waits for the time" in finding.text
 
 
 # --- the port ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from appliance.cloud.downloads import download
 from appliance.cloud.outbox import JobReport, VideoToSend
 from appliance.cloud.uploads import Uploader
 from appliance.errors import CloudError
+from appliance.host.clock import HostClock, needs_time
 from appliance.polar import messages
 
 log = logging.getLogger(__name__)
@@ -101,14 +102,22 @@ class VideoSender:
 class Fetcher:
     """Downloads the files of jobs, at most ``limit`` bytes each."""
 
-    def __init__(self, http: aiohttp.ClientSession, limit: int) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, limit: int, clock: HostClock | None = None
+    ) -> None:
         self._http = http
         self._limit = limit
+        self._clock = clock or HostClock()
 
     async def __call__(
         self, url: str, target: Path, on_progress: Callable[[int, int | None], None]
     ) -> None:
-        """Fetch ``url`` to ``target``. Raises what download raises."""
+        """Fetch ``url`` to ``target``. Raises what download raises.
+
+        Waits for a clock that is not set, where the address is a secure one.
+        """
+        if needs_time(url):
+            await self._clock.wait()
         await download(
             self._http,
             url,

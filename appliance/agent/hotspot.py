@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from appliance.errors import StorageError
+from appliance.host.network import short_name
 from appliance.host.network_api import Hotspot
 from appliance.store import Record
 
@@ -22,8 +23,7 @@ def own_hotspot(folder: Path, mac: str, *, protected: bool) -> Hotspot:
     ``protected`` is WPA2; else it is open (some boards cannot serve an encrypted one). A full
     disk is logged: the password then holds until the end, unless :func:`keep` does better.
     """
-    tail = "".join(c for c in mac if c.isalnum()).upper()[-4:].rjust(4, "0")
-    name = f"PolarAppliance-{tail}"
+    name = f"PolarAppliance-{short_name(mac)}"
     if not protected:
         return Hotspot(name, "")
     password = _kept(folder)

@@ -35,6 +35,8 @@ class IdentityStore:
         self._record = Record(folder / "identity.json", Identity)
         self._key_file = folder / "key.pem"
         self._public_file = folder / "key.pub"
+        self._owed_key: KeyPair | None = None
+        self._owed: Identity | None = None
 
     def load(self, hardware_mac: str | None) -> Identity:
         """The stored identity, or a new one.
@@ -51,9 +53,31 @@ class IdentityStore:
             self.save(identity)
         return identity
 
-    def save(self, identity: Identity) -> None:
-        """Keep ``identity`` durably."""
-        self._record.save(identity)
+    def save(self, identity: Identity) -> bool:
+        """Keep ``identity`` durably; False when the disk did not take it (see ``settle``)."""
+        self._owed = identity
+        return self.settled()
+
+    def settled(self) -> bool:
+        """Whether all is on the disk; what is owed to it is tried again first, and logged."""
+        try:
+            self.settle()
+        except StorageError as error:
+            log.error("the identity is kept in memory alone: %s", error.long)
+            return False
+        return True
+
+    def settle(self) -> None:
+        """Write what a full disk did not take before. Raises StorageError when it still does not.
+
+        The key comes first: a serial number whose key is lost is of no use.
+        """
+        if self._owed_key is not None:
+            self._write_key(self._owed_key)
+            self._owed_key = None
+        if self._owed is not None:
+            self._record.save(self._owed)
+            self._owed = None
 
     async def key(self, read: Callable[[str], Awaitable[KeyPair]]) -> KeyPair | None:
         """The key pair; None when there is none yet. A damaged one is set aside.
@@ -80,8 +104,12 @@ class IdentityStore:
         self._save_public(data, pair.public)
         return KeyPair(private, pair.public)
 
-    def save_key(self, key: KeyPair) -> None:
-        """Keep the key pair durably, mode 0600."""
+    def save_key(self, key: KeyPair) -> bool:
+        """Keep the key pair durably, mode 0600; False when the disk did not take it."""
+        self._owed_key = key
+        return self.settled()
+
+    def _write_key(self, key: KeyPair) -> None:
         data = key.private.encode("ascii")
         write_atomic(self._key_file, data, KEY_MODE)
         self._save_public(data, key.public)

@@ -23,6 +23,7 @@ from appliance.agent.preparation import Preparation
 from appliance.agent.reports import Reports
 from appliance.agent.state import AgentState
 from appliance.errors import ApplianceError, JobRefused, PrinterError, StorageError
+from appliance.host.health import Heart
 from appliance.polar.choose import NothingToPrint, choose
 from appliance.polar.codes import running_job
 from appliance.polar.job import FETCHING, Chosen, CloudJob, Outcome, Phase
@@ -71,6 +72,7 @@ class CloudJobs:
         gate: Gate,
     ) -> None:
         self._state = state
+        self._heart = Heart()
         self._record = Record(folder / "job.json", CloudJob)
         self._last = Record(folder / "last-job.json", CloudJob)
         self._printer = printer
@@ -88,6 +90,10 @@ class CloudJobs:
         }
         self._state.see_job(self._record.load())  # before any request could push it aside
 
+    def show_life(self, heart: Heart) -> None:
+        """Let ``heart`` beat; it rests where a step has limits of its own (download, video)."""
+        self._heart = heart
+
     @property
     def last(self) -> CloudJob | None:
         """The job that ended most recently."""
@@ -101,7 +107,8 @@ class CloudJobs:
                 seen = self._state.revision.number
                 self._adopt()
                 if self._state.job is None:
-                    await self._state.revision.wait_beyond(seen)
+                    with self._heart.resting():
+                        await self._state.revision.wait_beyond(seen)
             await self._advance(self._state.job)
 
     def _adopt(self) -> None:
@@ -203,7 +210,8 @@ class CloudJobs:
             self._canceled_between()
             return
         await self._forget_last()
-        await self._preparation.advance(job, self._change)
+        with self._heart.resting():  # downloads and the slicer have limits of their own
+            await self._preparation.advance(job, self._change)
 
     async def _forget_last(self) -> None:
         """The printer daemon may still show the print before: it was seen long ago."""
@@ -218,9 +226,10 @@ class CloudJobs:
             name=job.name,
             source=api.Source.CLOUD,
         )
-        snapshot = await self._gate.start(request, self._cancel_wanted, self._say)
-        if snapshot is None:  # canceled; but an earlier request may have been taken
-            snapshot = await self._gate.taken(job.key, self._say)
+        with self._heart.resting():
+            snapshot = await self._gate.start(request, self._cancel_wanted, self._say)
+            if snapshot is None:  # canceled; but an earlier request may have been taken
+                snapshot = await self._gate.taken(job.key, self._say)
         if snapshot is None:
             self._canceled_between()
             return
@@ -253,7 +262,8 @@ class CloudJobs:
                     return
                 if printed.state is not api.JobState.CANCELING:
                     await self._cancel_if_wanted()
-            await self._state.revision.wait_beyond(seen)
+            with self._heart.resting():
+                await self._state.revision.wait_beyond(seen)
 
     async def _cancel_if_wanted(self) -> None:
         """Pass a cancel on; asked again at the next snapshot when the daemon was away."""
@@ -290,7 +300,8 @@ class CloudJobs:
     async def _finish(self, job: CloudJob) -> None:
         """The print is done; a video that cannot be made must not hold the job up."""
         try:
-            note = await self._video.finish(job)
+            with self._heart.resting():
+                note = await self._video.finish(job)
         except ApplianceError as error:
             note = error.long
         except Exception as error:  # boundary: the job ends all the same
@@ -325,7 +336,7 @@ class CloudJobs:
             seen = self._state.revision.number
             if self._is_told(time.monotonic() - began):
                 break
-            with contextlib.suppress(TimeoutError):
+            with self._heart.resting(), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SHOWN):
                     await self._state.revision.wait_beyond(seen)
         await self._forget(job.key)

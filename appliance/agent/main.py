@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,11 +40,12 @@ from appliance.agent.reporter import Reporter
 from appliance.agent.reports import Reports
 from appliance.agent.service import AgentService
 from appliance.agent.state import AgentState
+from appliance.agent.summary import summary
 from appliance.agent.video import Timelapse
 from appliance.agent.web_main import Front, Inside, build_front
 from appliance.agent.workshop import Workshop
 from appliance.camera.camera import Camera
-from appliance.cloud.client import CloudClient, opener
+from appliance.cloud.client import CloudClient, Timing, opener
 from appliance.cloud.connection import tls_context
 from appliance.cloud.key_tool import KeyTool
 from appliance.cloud.outbox import Outbox
@@ -51,10 +53,13 @@ from appliance.cloud.outbox_sender import OutboxSender
 from appliance.cloud.reconnect import Backoff
 from appliance.cloud.uploads import Uploader
 from appliance.config import Settings
+from appliance.host.clock import HostClock, needs_time
+from appliance.host.health import Health, Heart
+from appliance.host.journal import Fields
 from appliance.host.memory import keep_small
 from appliance.host.network import device_name, local_ip, mac_address
 from appliance.host.power import SystemPower
-from appliance.host.systemd import STOPPING, notifier
+from appliance.host.systemd import STOPPING, Notifier, keep_status, notifier
 from appliance.panel.keys import KeyStroke, Stroke
 from appliance.panel.process import PanelProcess
 from appliance.panel.state import PanelState
@@ -68,9 +73,32 @@ log = logging.getLogger(__name__)
 Task = Coroutine[Any, Any, object]
 
 
-async def run(settings: Settings) -> None:
+# Seconds that a step of each part may take when all is well; past it the agent is started
+# again, which harms no print.
+CLOUD_LIMIT = 300.0  # opening takes 20, closing a few; a send waits for a dead line's ping limit
+STATUS_LIMIT = 300.0  # one send
+JOBS_LIMIT = 120.0  # a request to the printer daemon has 10; what takes long has its own limits
+REPORTS_LIMIT = 300.0  # a send and an answer
+VIDEOS_LIMIT = 3 * 3600.0  # 10 MB over a line of 10 kB/s, four times
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the process has from whoever started it, and how it ends to be started again."""
+
+    notify: Notifier
+    health: Health
+    fields: Fields
+    restart: Callable[[], None]
+    clock: HostClock
+
+
+async def run(
+    settings: Settings, fields: Fields | None = None, notify: Notifier | None = None
+) -> None:
     """Run the agent until SIGINT, SIGTERM or a restart that was asked for.
 
+    ``fields`` are those of its log, ``notify`` is told how it does; None: as it was started.
     A part that fails takes the process down, with its traceback in the log; systemd (or
     ``up``) starts it again, and the print goes on meanwhile.
     """
@@ -78,15 +106,16 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in STOPPING:
         loop.add_signal_handler(number, stop.set)
-    notify = notifier()
+    host = Host(notify or notifier(), Health(), fields or Fields(), stop.set, HostClock())
     async with AsyncExitStack() as stack:
         stack.enter_context(lock(settings))
-        parts = await _build(settings, stack, stop.set)
-        notify.ready("The agent is running.")
+        parts = await _build(settings, stack, host)
+        host.notify.ready("The agent is running.")
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in (*parts, notify.watchdog(), keep_small())]
+            watch = host.notify.watchdog(host.health)
+            tasks = [group.create_task(part) for part in (*parts, watch, keep_small())]
             await stop.wait()
-            notify.stopping()
+            host.notify.stopping()
             for task in tasks:
                 task.cancel()
 
@@ -96,15 +125,17 @@ def lock(settings: Settings) -> Lock:
     return Lock(settings.run_folder / "agent.lock", "The agent")
 
 
-async def _build(
-    settings: Settings, stack: AsyncExitStack, restart: Callable[[], None]
-) -> list[Task]:
+async def _build(settings: Settings, stack: AsyncExitStack, host: Host) -> list[Task]:
     """Every object of the agent; returns what must run, leaves the closing to ``stack``."""
     state = AgentState()
+    host.fields.job = lambda: state.job_id
     camera = Camera(settings.camera)
     stack.push_async_callback(camera.close)
     photographer = Photographer(state, camera)
-    membership, client = await join_cloud(settings, state, lambda: camera.available)
+    cloud_heart = host.health.part("line to the cloud", CLOUD_LIMIT)
+    membership, client = await join_cloud(
+        settings, state, lambda: camera.available, clock=host.clock, heart=cloud_heart
+    )
     delivery = Delivery(client, membership)
     printer = await stack.enter_async_context(PrinterClient(settings.printer_socket))
     http = await stack.enter_async_context(_http(settings.cloud.ca_file))
@@ -112,7 +143,7 @@ async def _build(
     outbox = Outbox(settings.state_folder / "outbox")
     frames = settings.state_folder / "frames"
     timelapse = Timelapse(frames, settings.timelapse, photographer, outbox, delivery.video_limit)
-    fetch = Fetcher(http, settings.cloud.max_download)
+    fetch = Fetcher(http, settings.cloud.max_download, host.clock)
     reports = Reports(outbox, membership.serial_number)
     door = Door(settings.door, state, printer, has_ok=settings.has_ok)
     queue = Queue(client, state, membership.serial_number)
@@ -123,10 +154,11 @@ async def _build(
     workshop = Workshop(state, settings.slicing, folder / "slicing-cache")
     preparation = Preparation(folder / "spool", fetch, workshop)
     jobs = CloudJobs(state, folder, printer, preparation, timelapse, reports, gate)
+    jobs.show_life(host.health.part("jobs", JOBS_LIMIT))
     models = LocalModels(state, folder, printer, workshop, gate, reports)
     listed = with_plate_clear(settings.commands, settings.plate.confirm)
     power = SystemPower()
-    custom = CustomCommands(listed, printer, power, restart, plate.clear)
+    custom = CustomCommands(listed, printer, power, host.restart, plate.clear)
     doers = Doers(jobs, printer, custom, door, moves, queue)
     commands = Commands(state, doers, client.send, membership.serial_number)
     stack.push_async_callback(commands.close)
@@ -145,11 +177,11 @@ async def _build(
         moves=moves,
         power=power,
         http=http,
-        restart=restart,
+        restart=host.restart,
         facts=lambda own: hello_facts(own, membership.identity.mac, lambda: camera.available),
     )
     return [
-        *_to_cloud(inside, delivery, uploader, outbox, timelapse, doers),
+        *_to_cloud(inside, delivery, uploader, outbox, timelapse, doers, host.health),
         *await _to_people(inside, doers, plate, stack),
         PrinterWatch(printer, state).run(),
         jobs.run(),
@@ -158,6 +190,8 @@ async def _build(
         door.run(),
         plate.run(),
         moves.run(),
+        host.clock.watch(client.reconnect_now),
+        keep_status(host.notify, lambda: summary(client, membership.serial_number(), state.job)),
     ]
 
 
@@ -168,6 +202,7 @@ def _to_cloud(
     outbox: Outbox,
     timelapse: Timelapse,
     doers: Doers,
+    health: Health,
 ) -> list[Task]:
     """The line to the cloud, and what is sent there."""
     state, client, settings = inside.state, inside.client, inside.settings.cloud
@@ -178,6 +213,7 @@ def _to_cloud(
         client.send,
         inside.membership.serial_number,
         doers.jobs.announced,
+        heart=health.part("status", STATUS_LIMIT),
     )
     sender = OutboxSender(
         outbox,
@@ -186,9 +222,18 @@ def _to_cloud(
         client.wait_online,
         given_up=state.see_notice,
     )
+    sender.show_life(health.part("reports", REPORTS_LIMIT), health.part("videos", VIDEOS_LIMIT))
+    presence = Presence(
+        state,
+        client,
+        delivery,
+        doers.custom,
+        uploader,
+        heart=health.part("presence", STATUS_LIMIT),
+    )
     return [
         client.run(),
-        Presence(state, client, delivery, doers.custom, uploader).run(),
+        presence.run(),
         reporter.run(),
         pictures.upload(),
         pictures.record(),
@@ -270,9 +315,17 @@ def _http(ca_file: str) -> aiohttp.ClientSession:
 
 
 async def join_cloud(
-    settings: Settings, state: AgentState, camera: Callable[[], bool]
+    settings: Settings,
+    state: AgentState,
+    camera: Callable[[], bool],
+    *,
+    clock: HostClock | None = None,
+    heart: Heart | None = None,
 ) -> tuple[Membership, CloudClient]:
-    """The identity (made at the first start) and the line to the cloud."""
+    """The identity (made at the first start) and the line to the cloud.
+
+    A line that is secured waits for ``clock``.
+    """
     store = IdentityStore(settings.state_folder)
     identity = store.load(mac_address())
     keys = KeyTool()
@@ -289,6 +342,10 @@ async def join_cloud(
         membership.act,
         keys=keys,
         backoff=Backoff(random.Random()),
+        timing=Timing(
+            clock=(clock or HostClock()) if needs_time(settings.cloud.url) else None,
+            heart=heart or Heart(),
+        ),
     )
     client.introduce_as(facts)
     return membership, client

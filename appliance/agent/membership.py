@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 RETRY_PAUSES = (5.0, 15.0, 60.0, 300.0)  # seconds; the last one is repeated
 PATIENCE = 60.0  # seconds that a person waits for a registration
+NOT_KEPT = (
+    "The disk is full: what the Polar Cloud knows this printer by is not kept yet. Remove files, "
+    "and leave the device on meanwhile."
+)
 PASSING = frozenset({"SERVER_ERROR", "CONNECTION_LOST", "STILL_REGISTERING"})
 """Reasons that go away by themselves; any other needs a person (section 2.13)."""
 
@@ -65,14 +69,14 @@ class Membership:
             case session.KeyReceived(key):
                 self._store.save_key(key)
             case session.Registered(serial_number):
-                self._keep(serial_number=serial_number, deleted=False)
                 self._state.see_notice(f"Registered with the serial number {serial_number}.")
+                self._keep(serial_number=serial_number, deleted=False)
             case session.Unregistered():
-                self._keep(serial_number=None, deleted=True)
                 self._state.see_notice("This printer was taken out of the Polar Cloud.")
-            case session.Deleted(text):
                 self._keep(serial_number=None, deleted=True)
+            case session.Deleted(text):
                 self._state.see_notice(text)
+                self._keep(serial_number=None, deleted=True)
             case session.RegistrationFailed() | session.UnregisterFailed():
                 self._state.see_notice(action.text)
             case session.HelloFailed(text):
@@ -88,14 +92,23 @@ class Membership:
         self.identity = msgspec.structs.replace(
             self.identity, serial_number=serial_number, deleted=deleted
         )
-        self._store.save(self.identity)
+        if not self._store.save(self.identity):
+            self._state.see_notice(NOT_KEPT)
         log.info("serial number: %s", serial_number)
+
+    def save_again(self) -> None:
+        """What a full disk did not take before."""
+        self._store.settled()
 
     async def register(self, client: CloudClient, account: RegisterAs) -> None:
         """Register once, for a person who waits.
 
         Raises NotRegistered, or another CloudError, with the reason's sentence.
         """
+        try:
+            self._store.settle()
+        except StorageError as error:  # else the cloud would know a key that the next start lacks
+            raise CloudError(error.long, short=error.short) from error
         try:
             async with asyncio.timeout(PATIENCE):
                 outcome = await client.register(account.email, account.pin, account.cloud_key)
@@ -121,16 +134,20 @@ class Membership:
         if self._settled():
             return
         for turn in itertools.count():
-            outcome = await client.register(settings.email, settings.pin)
-            if isinstance(outcome, session.Registered):
-                self._remember_owner(settings.email)
-                return
-            log.error("registration: %s", outcome.text)
-            if outcome.reason not in PASSING:
+            if self._store.settled() and await self._tried(client, settings):
                 return
             await asyncio.sleep(RETRY_PAUSES[min(turn, len(RETRY_PAUSES) - 1)])
             if self._settled():
                 return  # a person was quicker
+
+    async def _tried(self, client: CloudClient, settings: CloudSettings) -> bool:
+        """Register once; False when it may go better later."""
+        outcome = await client.register(settings.email, settings.pin)
+        if isinstance(outcome, session.Registered):
+            self._remember_owner(settings.email)
+            return True
+        log.error("registration: %s", outcome.text)
+        return outcome.reason not in PASSING
 
     def _settled(self) -> bool:
         return self.identity.serial_number is not None or self.identity.deleted
@@ -138,11 +155,8 @@ class Membership:
     def _remember_owner(self, email: str) -> None:
         """The owner is only shown: a full disk must not undo a registration."""
         self.identity = msgspec.structs.replace(self.identity, email=email)
-        try:
-            self._store.save(self.identity)
-        except StorageError as error:
-            log.error("the owner is not kept: %s", error.long)
-            self._state.see_notice(error.long)
+        if not self._store.save(self.identity):
+            self._state.see_notice(NOT_KEPT)
 
 
 def _nobody_listens(message: CloudMessage) -> None:

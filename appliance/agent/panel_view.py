@@ -35,6 +35,10 @@ class CloudLine(Protocol):
         """A sentence."""
 
     @property
+    def waits_for_time(self) -> bool:
+        """The clock is not set yet, and the connection waits for it."""
+
+    @property
     def offline(self) -> tuple[float, float | None] | None:
         """Since when and until which next try, Unix seconds; None while online."""
 
@@ -145,7 +149,9 @@ class PanelView:
 
     def _line(self) -> Cloud:
         identity = self._identity()
-        since, next_try = self._cloud.offline or (None, None)
+        no_time = self._cloud.waits_for_time
+        # By a clock that is not set, neither would be true.
+        since, next_try = (not no_time and self._cloud.offline) or (None, None)
         return Cloud(
             online=self._cloud.online,
             serial_number=identity.serial_number,
@@ -153,6 +159,7 @@ class PanelView:
             text=self._cloud.status_text,
             offline_since=since,
             next_try=next_try,
+            no_time=no_time,
         )
 
     def _address(self, now: float) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.cloud.uploads import Uploader
 from appliance.errors import CloudError
+from appliance.host.health import Heart
 from appliance.polar import messages
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class Presence:
         delivery: Delivery,
         custom: CustomCommands,
         uploader: Uploader,
+        *,
+        heart: Heart | None = None,
     ) -> None:
         self._state = state
         self._client = client
@@ -33,14 +36,17 @@ class Presence:
         self._custom = custom
         self._uploader = uploader
         self._known_as = ""
+        self._heart = heart or Heart()
 
     async def run(self) -> None:
         """Follow the connection for ever."""
         while True:
-            await self._client.wait_online()
+            with self._heart.resting():
+                await self._client.wait_online()
             self._state.see_online(True)
             await self._introduce()
-            await self._client.wait_offline()
+            with self._heart.resting():
+                await self._client.wait_offline()
             self._state.see_online(False)
 
     async def _introduce(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
+import stat
 from pathlib import Path
 
 from appliance.agent.api import RegisterAs
@@ -12,6 +14,8 @@ from appliance.agent.main import join_cloud, lock
 from appliance.agent.state import AgentState
 from appliance.config import Settings
 from appliance.errors import ApplianceError, CloudError
+
+CARDS_USER = "polar-agent"  # docs/image.md
 
 
 async def register_once(settings: Settings, account: RegisterAs) -> str:
@@ -37,9 +41,19 @@ async def register_once(settings: Settings, account: RegisterAs) -> str:
 
 def _refuse_stranger(folder: Path) -> None:
     """A key that another user made could not be read by the appliance."""
-    if folder.exists() and folder.stat().st_uid != os.geteuid():
-        owner = folder.owner()
+    if not folder.exists():
+        return
+    owner = _owner(folder)
+    if owner.pw_uid != os.geteuid():
         raise ApplianceError(
-            f"{folder} belongs to {owner}. Start the agent first, or run this as that user "
-            f"(sudo -u {owner} polar-appliance register)."
+            f"{folder} is used by {owner.pw_name}. Start the agent first, or run this as that "
+            f"user (sudo -u {owner.pw_name} polar-appliance register)."
         )
+
+
+def _owner(folder: Path) -> pwd.struct_passwd:
+    """Who keeps the identity there: on the card the folder is root's, and for the group."""
+    if folder.stat().st_mode & stat.S_ISGID:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(CARDS_USER)
+    return pwd.getpwuid(folder.stat().st_uid)

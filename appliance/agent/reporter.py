@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance.agent.state import AgentState
 from appliance.errors import CloudError
+from appliance.host.health import Heart
 from appliance.polar.job import Phase
 from appliance.polar.messages import Status
 from appliance.polar.status import status_code, status_message
@@ -30,12 +31,15 @@ class Reporter:
         send: Callable[[Status], Awaitable[None]],
         serial_number: Callable[[], str | None],
         announced: Callable[[], None],
+        *,
+        heart: Heart | None = None,
     ) -> None:
         self._state = state
         self._interval = interval
         self._send = send
         self._serial_number = serial_number
         self._announced = announced
+        self._heart = heart or Heart()
 
     async def run(self) -> None:
         """Report for ever."""
@@ -44,10 +48,12 @@ class Reporter:
             seen = self._state.revision.number
             if not self._state.online:
                 said = None
-                await self._state.revision.wait_beyond(seen)
+                with self._heart.resting():
+                    await self._state.revision.wait_beyond(seen)
                 continue
             said = self._gist()
             await self._report()
+            self._heart.beat(self._interval)
             await self._until_news(said)
 
     async def _report(self) -> None:

@@ -8,6 +8,7 @@ the last is passed over. Notices and problems come from all.
 
 from __future__ import annotations
 
+import math
 import time
 
 import msgspec
@@ -28,7 +29,7 @@ class AgentState:
         self.job: CloudJob | None = None
         self.model: LocalModel | None = None  # of the device's own page, on its way to a print
         self.notice = ""  # the last thing a person should know beside the state
-        self.notice_at = 0.0  # Unix seconds
+        self.notice_since = -math.inf  # monotonic seconds
         self.online = False
         self.door: int | None = None  # section 3.12: 0 and 2 are open; None = no switch
         self.door_asks = False  # the door paused the print: it goes on after closing and OK
@@ -51,6 +52,21 @@ class AgentState:
             updating=self.updating,
             plate_full=self.plate_full,
         )
+
+    @property
+    def notice_at(self) -> float:
+        """Unix seconds, 0 without a notice; by the clock as it is now, set or not."""
+        if not self.notice:
+            return 0.0
+        return time.time() - (time.monotonic() - self.notice_since)
+
+    @property
+    def job_id(self) -> str:
+        """Of the job under way or being announced, cloud or local; '' for none."""
+        if self.job is not None:
+            return self.job.job_id
+        printed = self.snapshot.job if self.snapshot is not None else None
+        return printed.job_id if printed is not None and not printed.state.ended else ""
 
     @property
     def waiting_for_door(self) -> str:
@@ -95,7 +111,7 @@ class AgentState:
     def see_notice(self, text: str) -> None:
         """Something happened that a person should know."""
         self.notice = text
-        self.notice_at = time.time()
+        self.notice_since = time.monotonic()
         self.revision.bump()
 
     def see_door(self, door: int | None) -> None:

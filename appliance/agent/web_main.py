@@ -313,6 +313,7 @@ class Front:
         while True:
             await asyncio.sleep(KEEP_PAUSE)
             self.access.save_again()
+            self._inside.membership.save_again()
             kept = kept or await asyncio.to_thread(keep, folder, self.watch.hotspot)
 
     async def _follow_use(self) -> None:

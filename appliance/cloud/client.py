@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from appliance.cloud.connection import CloudConnection, tls_context
@@ -22,6 +22,8 @@ from appliance.cloud.outage import Outage
 from appliance.cloud.questions import Questions
 from appliance.cloud.reconnect import Backoff
 from appliance.errors import CloudError
+from appliance.host.clock import WAITING, HostClock
+from appliance.host.health import Heart
 from appliance.polar import messages
 from appliance.polar.actions import (
     Action,
@@ -67,13 +69,19 @@ Opener = Callable[[], Awaitable[Connection]]
 
 @dataclass(frozen=True)
 class Timing:
-    """Clocks and limits, replaceable in tests."""
+    """Clocks and limits, replaceable in tests.
+
+    ``clock`` is waited for before each connection; None where no certificate is judged.
+    ``heart`` beats with the loop.
+    """
 
     monotonic: Callable[[], float] = time.monotonic  # s
     wall: Callable[[], float] = time.time  # Unix s, for what a person reads
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     hello: float = HELLO_TIMEOUT
     steady: float = STEADY
+    clock: HostClock | None = None
+    heart: Heart = field(default_factory=Heart)
 
 
 class CloudClient:
@@ -100,6 +108,7 @@ class CloudClient:
         self._on_action = on_action
         self._backoff = backoff
         self._timing = timing or Timing()
+        self._clock, self._heart = self._timing.clock, self._timing.heart
         self._connection: Connection | None = None
         self._facts: Callable[[], HelloFacts] | None = None
         self._questions = Questions()
@@ -150,7 +159,19 @@ class CloudClient:
             return "Connected to the Polar Cloud."
         if not self._wanted:
             return "Not registered with the Polar Cloud."
+        if self.waits_for_time:
+            return WAITING
         return self._outage.sentence(self._timing.monotonic(), self._timing.wall())
+
+    @property
+    def waits_for_time(self) -> bool:
+        """No connection is tried, since this device's clock is not set yet."""
+        return not (self.online or self._clock is None or self._clock.known)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no session, as a sentence; '' where that is not known yet."""
+        return self._outage.reason
 
     @property
     def offline(self) -> tuple[float, float | None] | None:
@@ -261,9 +282,8 @@ class CloudClient:
     async def run(self) -> None:
         """Keep the session up, for ever; cancel it to close the connection."""
         while True:
-            while not self._wanted:
-                self._wake.clear()
-                await self._wake.wait()
+            with self._heart.resting():
+                await self._until_wanted()
             self._wake.clear()
             self._outage.next_try = None
             try:
@@ -272,6 +292,14 @@ class CloudClient:
                 self._note(error.long)
             if self._wanted:
                 await self._pause()
+
+    async def _until_wanted(self) -> None:
+        """There is something to say, and certificates can be judged."""
+        while not self._wanted:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._clock is not None:
+            await self._clock.wait()
 
     @property
     def _wanted(self) -> bool:
@@ -288,6 +316,7 @@ class CloudClient:
         try:
             await self._converse(connection)
         finally:
+            self._heart.beat()
             self._connection = None
             self._key_work.cancel()
             self._ended(self._timing.monotonic() - began)
@@ -299,12 +328,15 @@ class CloudClient:
         try:
             async with patience:
                 await self._perform(self._session.connected())
+                self._heart.rest()
                 async for event, payload in connection:
+                    self._heart.beat()
                     actions = self._session.received(event, payload)
                     self._settle(patience)
                     await self._perform(actions)
                     if not self._wanted:
                         return
+                    self._heart.rest()
         except TimeoutError:
             if not patience.expired():
                 raise
@@ -346,6 +378,7 @@ class CloudClient:
         delay = 0.0 if self._at_once else self._backoff.next_delay()
         self._at_once = False
         self._outage.next_try = self._timing.monotonic() + delay
+        self._heart.beat(delay)
         sleeping = asyncio.ensure_future(self._timing.sleep(delay))
         waking = asyncio.ensure_future(self._wake.wait())
         try:

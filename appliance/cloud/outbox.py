@@ -20,11 +20,11 @@ import msgspec
 
 from appliance import store
 from appliance.errors import StorageError
+from appliance.host.clock import plausible
 
 log = logging.getLogger(__name__)
 
 DELIVERED_KEPT = 64  # keys of delivered entries: an agent that was killed may add one again
-CLOCK_WAS_SET = 1_700_000_000.0  # Unix seconds; a Pi without network starts in the past
 
 _RECORD = re.compile(r"(\d{8})\.json")
 _NUMBERED = re.compile(r"(\d{8})\.(?:json|mp4)(?:\.bad)?")
@@ -94,9 +94,15 @@ class Outbox:
         self._entries: dict[int, Entry] = {}
         self._last = 0
         self._listeners: list[asyncio.Event] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         self._delivered = self._done.load() or []
         self._load()
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # a full disk: it is made with the first entry
+            log.error("The outbox cannot be made: %s", error)
 
     def changed(self) -> asyncio.Event:
         """An event of the caller's own that is set whenever something is added."""
@@ -204,7 +210,7 @@ class Outbox:
     # Loading
 
     def _load(self) -> None:
-        names = sorted(path.name for path in self._folder.iterdir())
+        names = sorted(path.name for path in self._folder.glob("*"))
         for name in names:
             if name.startswith("."):
                 store.remove(self._folder / name)  # half-written when the process was killed
@@ -290,7 +296,7 @@ class Outbox:
 
     def _next(self) -> int:
         """A number above all that lie here and all that this process has given."""
-        names = (_NUMBERED.fullmatch(path.name) for path in self._folder.iterdir())
+        names = (_NUMBERED.fullmatch(path.name) for path in self._folder.glob("*"))
         used = [int(name.group(1)) for name in names if name]
         self._last = max([*used, self._last]) + 1
         return self._last
@@ -313,7 +319,7 @@ def _sync(file: Path) -> None:
 
 def _age(entry: Entry, now: float) -> float:
     """Seconds; 0 when it was added, or is looked at, before the clock was set."""
-    return now - entry.added_at if min(now, entry.added_at) > CLOCK_WAS_SET else 0.0
+    return now - entry.added_at if plausible(min(now, entry.added_at)) else 0.0
 
 
 def _noun(entry: Entry) -> str:

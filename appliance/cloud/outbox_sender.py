@@ -14,6 +14,7 @@ from appliance.cloud.reconnect import Backoff
 from appliance.cloud.transfer import Clock, Refused, Sleep
 from appliance.cloud.uploads import TooLarge
 from appliance.errors import ApplianceError, CloudError, StorageError
+from appliance.host.health import Heart
 
 log = logging.getLogger(__name__)
 
@@ -52,21 +53,28 @@ class OutboxSender:
         self._given_up = given_up
         self._clock = clock
         self._sleep = sleep
+        self._hearts = (Heart(), Heart())
         self._due: dict[int, float] = {}
         self._backoffs: dict[int, Backoff] = {}
         self._breaks: dict[int, int] = {}  # lost connections in a row
         self._sent: set[int] = set()  # delivered, but the disk would not forget them yet
 
+    def show_life(self, reports: Heart, videos: Heart) -> None:
+        """Let these beat, each for its lane; before :meth:`run`."""
+        self._hearts = (reports, videos)
+
     async def run(self) -> None:
         """Deliver for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._lane(JobReport), name="outbox reports")
-            group.create_task(self._lane(VideoToSend), name="outbox videos")
+            reports, videos = self._hearts
+            group.create_task(self._lane(JobReport, reports), name="outbox reports")
+            group.create_task(self._lane(VideoToSend, videos), name="outbox videos")
 
-    async def _lane(self, kind: type[JobReport | VideoToSend]) -> None:
+    async def _lane(self, kind: type[JobReport | VideoToSend], heart: Heart) -> None:
         changed = self._outbox.changed()
         while True:
-            await self._wait_online()
+            with heart.resting():
+                await self._wait_online()
             changed.clear()
             waiting = [entry for entry in self._outbox.pending() if isinstance(entry.item, kind)]
             now = self._clock()
@@ -75,7 +83,8 @@ class OutboxSender:
                 await self._deliver(due)
             else:
                 next_due = min((self._due_at(entry) for entry in waiting), default=None)
-                await self._wait(changed, None if next_due is None else next_due - now)
+                with heart.resting():
+                    await self._wait(changed, None if next_due is None else next_due - now)
 
     def _due_at(self, entry: Entry) -> float:
         return self._due.get(entry.sequence, float("-inf"))

@@ -32,8 +32,8 @@ _CODE = re.compile(r"([GMT])\s*0*(\d+)(?!\d|\.)", re.IGNORECASE)
 _ECHO = re.compile(r"M\s*0*118\s*(?:(?P<mark>[EA])1\s*|P\d+\s*)*(?P<text>.*)", re.IGNORECASE)
 # What a host reads as the printer's own word where a line begins with it, or is no more.
 _OWN_WORD = re.compile(
-    r"""ok|rs\b|Resend|Error|fatal|!!|wait\s*$|(?:echo:)?\s*busy:|(?:T\d*|B|C):
-    |[^a-z]{0,3}start\s*$|o.?\s*$|.?k\s*$|.*(?:\bresend\b|last\ line:|printer\ halted)""",
+    r"""ok|\W*rs\b|Resend|Error|fatal|!!|wait\s*$|(?:echo:)?\s*busy:|(?:T\d*|B|C):
+    |(?-i:[^a-z]{0,3})start\s*$|o.?\s*$|.?k\s*$|.*(?:\bresend\b|last\ line:|printer\ halted)""",
     re.IGNORECASE | re.VERBOSE,
 )
 

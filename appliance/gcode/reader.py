@@ -26,7 +26,9 @@ _PARENTHESES = re.compile(r"\([^)]*\)?|[)*\\]")
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _LAYER = re.compile(rb";\s*(?:LAYER:\s*(-?\d+)|(LAYER_CHANGE|CHANGE_LAYER)\s*$|layer (\d+), ?Z)")
 _TEXT = re.compile(r"M(?:117|118|486|16|928|23|28|30|32|550|587|588)(?!\d)")
-_REPLACED = str.maketrans({"(": "[", ")": "]", "*": "x", "\\": None, "\x08": None, "ß": "ss"})
+_REPLACED = str.maketrans(
+    {"(": "[", ")": "]", "*": "x", ";": ",", "\\": None, "\x08": None, "ß": "ss"}
+)
 
 
 class GcodeError(ApplianceError):
@@ -121,14 +123,15 @@ def clean(raw: bytes, number: int = 0) -> str:
 
 def _as_text(text: str) -> str:
     """A command that carries words: what cannot be sent is replaced, what is too long is cut."""
-    text = unicodedata.normalize("NFKD", text.translate(_REPLACED))
+    text = unicodedata.normalize("NFKD", text)
     kept = "".join(c for c in text if not unicodedata.combining(c))
+    kept = kept.translate(_REPLACED)  # last: a wide parenthesis has become a plain one
     return kept.encode("ascii", "replace").decode("ascii")[:COMMAND_LIMIT].rstrip()
 
 
 def _checked(text: str, number: int) -> str:
     if not (text.isascii() and text.isprintable()):
-        if text[0] in "GT":
+        if _as_text(text)[:1] in {"G", "T", "N"}:  # also where the letter itself is a wide one
             raise GcodeError(
                 f"Line {number} of the print file is damaged: {text[:30]!a}. "
                 "Slice the model again and send the file once more."

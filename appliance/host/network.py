@@ -18,6 +18,7 @@ _UP = 0x1  # RTF_UP
 _GET_SSID = 0x8B1B  # SIOCGIWESSID
 _SSID_LENGTH = 32  # bytes, any of which may have any value
 _ETHERNET = "1"  # ARPHRD_ETHER, which Wi-Fi interfaces have too
+_NO_HARDWARE = 2  # the last rank
 _PERMANENT = "0"  # NET_ADDR_PERM: the address is the hardware's own
 
 
@@ -32,6 +33,17 @@ def mac_address(interfaces: Path = INTERFACES) -> str | None:
     return found[0][-1] if found else None
 
 
+def short_name(mac: str) -> str:
+    """The last four digits of the address, by which people tell two devices apart."""
+    return "".join(c for c in mac if c.isalnum()).upper()[-4:].rjust(4, "0")
+
+
+def hardware_rank(interfaces: Path = INTERFACES) -> int | None:
+    """Of what kind :func:`mac_address` is: 0 Ethernet, 1 Wi-Fi, None while no hardware is there."""
+    found = min(_addresses(interfaces), default=None)
+    return found[0] if found and found[0] < _NO_HARDWARE else None
+
+
 def _addresses(interfaces: Path) -> Iterator[tuple[int, str, str]]:
     """(rank, name, address): permanent Ethernet 0, permanent Wi-Fi 1, all else 2."""
     for folder in interfaces.iterdir() if interfaces.is_dir() else ():
@@ -43,7 +55,7 @@ def _addresses(interfaces: Path) -> Iterator[tuple[int, str, str]]:
         permanent = _read(folder / "addr_assign_type") == _PERMANENT
         hardware = (folder / "device").exists() and permanent
         wireless = _is_wireless(folder)
-        yield (int(wireless) if hardware else 2), folder.name, address.lower()
+        yield (int(wireless) if hardware else _NO_HARDWARE), folder.name, address.lower()
 
 
 def local_ip() -> str:

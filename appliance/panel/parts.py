@@ -13,6 +13,7 @@ from appliance.polar.codes import StatusCode
 from appliance.polar.job import PREPARING
 from appliance.printer.api import Heater, JobState
 
+NO_TIME: Final = "Waits for time"
 MENU: Final = Soft("Menu", OpenMenu())
 
 _NARROW: Final = 13  # cells of the smallest display beside a line's icon and a gap
@@ -77,6 +78,9 @@ def cloud_lines(state: PanelState) -> Iterator[Line]:
     cloud = state.cloud
     if cloud.online:
         yield Line("Cloud online", icon=Icon.CLOUD)
+        return
+    if cloud.no_time:
+        yield Line(NO_TIME, icon=Icon.CLOCK)
         return
     yield from offline_lines(state)
     if cloud.offline_since is None:

@@ -40,6 +40,8 @@ def starting(state: PanelState) -> Face:
         ("Cloud", state.cloud.online),
     )
     lines = [Line(name, "ready" if there else "wait") for name, there in awaited]
+    if state.cloud.no_time:
+        lines[-1] = Line("Cloud", "no time")
     lines.sort(key=lambda line: line.value == "ready")  # a stable sort: awaited ones first
     if state.ip:
         lines.append(parts.network_line(state))

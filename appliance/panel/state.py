@@ -22,6 +22,7 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # a sentence about the connection
     offline_since: float | None = None  # None while online
     next_try: float | None = None  # None while online or trying just now
+    no_time: bool = False  # the clock is not set yet, and the connection waits for it
 
 
 QUEUE_LENGTH: Final = 8

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from appliance import RELEASED
 from appliance.polar.codes import (
     StatusCode,
     StatusInputs,
@@ -110,7 +111,7 @@ def status_message(inputs: StatusInputs, serial_number: str, now: float) -> Stat
         progress_detail=_detail(code, inputs, facts),
         estimated_time=_whole(facts.estimated_seconds),
         filament_used=_whole(facts.filament_mm),
-        start_time=_start_time(facts.started_at, now),
+        start_time=_start_time(facts.started_at, facts.print_seconds, now),
         print_seconds=_whole(facts.print_seconds),
         bytes_read=facts.bytes_read,
         file_size=facts.file_size,
@@ -262,9 +263,11 @@ def _file(job: CloudJob | None) -> str | None:
     return job.stl_url or job.gcode_url or job.threemf_url or None
 
 
-def _start_time(started_at: float | None, now: float) -> str | None:
+def _start_time(started_at: float | None, print_seconds: float, now: float) -> str | None:
     if started_at is None:
         return None
+    if started_at < RELEASED <= now:  # by a clock that was not set yet
+        started_at = max(0.0, now - _whole(print_seconds))
     # A clock that was set back (there is no battery) must not let a print begin in the future.
     moment = datetime.fromtimestamp(min(started_at, now), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

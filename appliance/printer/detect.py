@@ -19,6 +19,7 @@ import msgspec
 
 from appliance.config import PrinterSettings
 from appliance.errors import PrinterError
+from appliance.host.health import Heart
 from appliance.printer import events
 from appliance.printer.link import SOCKET, Link, OnData, OnLost, PortError, open_link
 from appliance.printer.ports import candidates
@@ -105,8 +106,11 @@ class Detector:
         *,
         open_port: Open = open_link,
         ports: Callable[[], Sequence[str]] = candidates,
+        heart: Heart | None = None,
     ) -> None:
+        """``heart`` beats before each try, and while a port is listened to."""
         self._settings = settings
+        self._heart = heart or Heart()
         self._open = open_port
         self._ports = ports
 
@@ -130,7 +134,8 @@ class Detector:
         raise problem or _nobody(tried)
 
     async def _try(self, port: str, baud: int, on_data: OnData, on_lost: OnLost) -> Found | None:
-        trial = _Trial(on_data, on_lost)
+        self._heart.beat()
+        trial = _Trial(on_data, on_lost, self._heart)
         link = await self._open(port, baud, trial.received, trial.lost)
         try:
             if await trial.meet(link, baud):
@@ -147,9 +152,10 @@ class Detector:
 class _Trial:
     """One conversation, to learn whether a printer is there; then the link is handed over."""
 
-    def __init__(self, on_data: OnData, on_lost: OnLost) -> None:
+    def __init__(self, on_data: OnData, on_lost: OnLost, heart: Heart) -> None:
         self._on_data = on_data
         self._on_lost = on_lost
+        self._heart = heart
         self._data = bytearray()
         self._news = asyncio.Event()
         self._gone = False
@@ -183,6 +189,7 @@ class _Trial:
         heard = b""
         give_up = time.monotonic() + TRY_LIMIT
         while not self._gone:
+            self._heart.beat()
             now = time.monotonic()
             data, self._data = bytes(self._data), bytearray()
             heard = (heard + data)[-HEARD_LIMIT:]

@@ -25,6 +25,7 @@ from appliance.printer.console import (
     refuse_beside_a_print,
 )
 from appliance.printer.detect import Finder, Found, Remembered
+from appliance.printer.hearts import Hearts
 from appliance.printer.heat import HeatMemory
 from appliance.printer.printing import Printing
 from appliance.printer.protocol import Marlin
@@ -49,6 +50,7 @@ class Engine:
         port: Record[Remembered],
         printing: Printing,
         heat: HeatMemory,
+        hearts: Hearts | None = None,
     ) -> None:
         self.revision = Revision()
         self._settings = settings
@@ -56,6 +58,7 @@ class Engine:
         self._port = port
         self._printing = printing
         self._heat = heat
+        self._hearts = hearts or Hearts()
         self._console = Console()
         self._life = secrets.token_hex(4)
         self._connection: Found | None = None
@@ -80,13 +83,16 @@ class Engine:
                     self._remembered(), self._received, self._disconnected
                 )
             except PrinterError as error:
-                self._see_problem(api.Problem(error.short, error.long))
+                self._see_problem(self._heat.gone(api.Problem(error.short, error.long)))
+                self._hearts.loop.beat()  # without a port there was nothing to be tried
                 await self._pause()
                 continue
             self._begin(connection)
             try:
-                await self._lost.wait()
+                with self._hearts.loop.resting():
+                    await self._lost.wait()
             finally:
+                self._hearts.line.rest()
                 connection.link.close()
                 self._connection = self._marlin = None
             await self._pause()
@@ -302,7 +308,7 @@ class Engine:
             return
         log.warning("printer lost: %s", reason)
         self._give_up(reason)
-        self._see_problem(api.Problem("Printer unplugged", reason))
+        self._see_problem(self._heat.gone(api.Problem("Printer unplugged", reason)))
         self._connection = self._marlin = None  # nothing is accepted for it from here on
         self._lost.set()
 
@@ -329,6 +335,7 @@ class Engine:
         marlin = self._marlin
         if marlin is None:
             return
+        self._hearts.line.beat()
         for event in marlin.received(data, time.monotonic()):
             self._on_event(event)
         self._flow()
@@ -337,6 +344,7 @@ class Engine:
         self._alarm = None
         marlin = self._marlin
         if marlin is not None:
+            self._hearts.line.beat()
             for event in marlin.tick(time.monotonic()):
                 self._on_event(event)
             self._flow()
@@ -381,6 +389,7 @@ class Engine:
             self._alarm.cancel()
             self._alarm = None
         due = marlin.next_tick()
+        self._hearts.alarm(due)
         if due is not None:
             loop = asyncio.get_running_loop()
             self._alarm = loop.call_later(max(0.0, due - time.monotonic()), self._ring)
@@ -481,7 +490,7 @@ class Engine:
     def _on_failed(self, problem: api.Problem) -> None:
         log.error("connection given up: %s", problem.long)
         self._disconnected(problem.long)
-        self._see_problem(problem)
+        self._see_problem(self._heat.gone(problem))
 
     def _see_problem(self, problem: api.Problem) -> None:
         if problem != self._problem:

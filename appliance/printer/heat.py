@@ -9,7 +9,8 @@ import logging
 from collections.abc import Mapping
 
 from appliance.errors import StorageError
-from appliance.printer.api import Heater
+from appliance.printer.api import Heater, Problem
+from appliance.printer.problems import HEATERS_UNKNOWN
 from appliance.store import Record
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,12 @@ class HeatMemory:
         self._hot = self._load()
         self.left_hot = self._hot
         """An earlier life of the daemon ended with a heater on; cleared by who switched it off."""
+
+    def gone(self, problem: Problem) -> Problem:
+        """``problem`` of a printer that is away, and what that means for its heaters."""
+        if not self._hot:
+            return problem
+        return Problem(problem.short, f"{problem.long} {HEATERS_UNKNOWN}")
 
     def see(self, heaters: Mapping[str, Heater]) -> None:
         """The printer reported ``heaters``."""

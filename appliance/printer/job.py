@@ -28,6 +28,7 @@ from appliance.printer.api import Heater, Job, JobState, PauseKind, StartJob
 from appliance.printer.events import Firmware
 from appliance.printer.pausing import Pause
 from appliance.printer.position import Tracker, extruder_mode
+from appliance.printer.problems import HEATERS_UNKNOWN
 from appliance.printer.script import Runner, Script
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ CHANGE_FILAMENT = "Change the filament, then press resume."
 PRINTER_WAITS = "The printer waits for a change of filament; change it, then press resume."
 NOZZLE_OFF = "The nozzle is off; it is heated again when the print is resumed."
 NOT_PARKED = "The head stays over the print, because it was not homed in this print."
+CLOCK_STEP = 60.0  # seconds; less is the clock being trimmed
 _HEATS = re.compile(r"M0*(?:109|190|191)(?!\d)")
 _ASKS = re.compile(r"M0*(?:0|1|226|600)(?!\d)")
 
@@ -59,6 +61,7 @@ class PrintJob:
         started_at: float,
         now: float,
     ) -> None:
+        self.job_id = start.job_id
         self.facts = GcodeFacts()
         self.heaters: Mapping[str, Heater] = {}
         self.resends = 0
@@ -253,7 +256,7 @@ class PrintJob:
         self.firmware_waits = False
         if self.state.ended:
             return
-        unsafe = " Its heaters may still be on." if self.tracker.heating else ""
+        unsafe = f" {HEATERS_UNKNOWN}" if self.tracker.heating else ""
         if self.state is JobState.CANCELING:
             self._end(JobState.CANCELED, reason + unsafe)
         elif self._printed:
@@ -282,6 +285,12 @@ class PrintJob:
             self._become(JobState.PRINTING if self._kind is None else JobState.PAUSING)
             if self._kind is not None:
                 self._runner.run(self._pausing())
+
+    def see_clock(self, unix: float, now: float) -> None:
+        """The wall's clock says ``unix``; where it was set since the start, so is the start."""
+        begun = unix - (now - self._began)
+        if abs(begun - self._started_at) > CLOCK_STEP:
+            self._started_at = begun
 
     def view(self, now: float) -> Job:
         """The print as everybody sees it."""

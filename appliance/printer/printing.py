@@ -175,6 +175,11 @@ class Printing:
         return self._job is not None and not self._job.done
 
     @property
+    def job_id(self) -> str:
+        """Of the print that has not ended, or is being made safe; '' for none."""
+        return self._job.job_id if self._job is not None and not self._job.done else ""
+
+    @property
     def stopping(self) -> bool:
         """A print was canceled or has failed, and the printer is not safe yet."""
         return self._job is not None and self._job.stopping
@@ -196,6 +201,8 @@ class Printing:
 
     def view(self, now: float) -> api.Job | None:
         """The present print or the last one."""
+        if self._job is not None:
+            self._job.see_clock(time.time(), now)
         view = self._job.view(now) if self._job is not None else self._past
         return None if view is not None and view.key == self._forgotten else view
 
@@ -277,6 +284,7 @@ class Printing:
         if view is None:
             return
         self._kept = view.state
+        log.info("print %s (job %s): %s %s", view.name, view.job_id, view.state, view.reason)
         try:
             self._record.save(view)
         except StorageError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from appliance.printer.api import Problem
 
+HEATERS_UNKNOWN = "Its heaters may still be on: whether they are off is not known."
+"""Said of a printer that is gone and was told to heat."""
+
 NO_ANSWER = Problem(
     "No printer answers",
     "The port is open, but no printer answers on it. Is the printer switched on, is this its "

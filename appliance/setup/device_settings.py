@@ -52,7 +52,9 @@ class DeviceSettings:
             text = toml_text(tree)
         except ValueError as error:
             raise ConfigError(f"{origin}: {error}") from None
-        write_atomic(self._path, (HEAD + text).encode(), 0o600)
+        # The printer daemon, another user of the group, reads it too; nobody else may: it holds
+        # the key of the page.
+        write_atomic(self._path, (HEAD + text).encode(), 0o640)
 
     def _present(self) -> dict[str, Any]:
         """What the file holds; a file that cannot be used is set aside, not built upon."""

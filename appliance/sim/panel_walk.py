@@ -41,6 +41,7 @@ class PanelWalk:
     def __init__(self, watcher: PanelWatcher, say: Say) -> None:
         self._watcher = watcher
         self._say = say
+        self._left = ""  # the heading of the page that OK has just been pressed on
         self.trail: list[str] = []
 
     async def open_menu(self) -> None:
@@ -83,10 +84,12 @@ class PanelWalk:
 
     async def choose(self, text: str) -> None:
         """Move the cursor down to the entry with ``text`` and press OK. Raises LostWay."""
+        await self._next_page(text)
         entry = await self._entry("", text, LOAD)
         for _ in range(LONGEST_LIST):
             if text in entry:
                 self.trail.append(entry)
+                self._left = _heading(self._watcher.seen)
                 await self._watcher.press(Key.OK)
                 return
             await self._watcher.press(Key.DOWN)
@@ -105,6 +108,15 @@ class PanelWalk:
             await self._watcher.wait_for(lambda seen: text in "".join(seen.rows[:1]), timeout)
         except TimeoutError:
             raise self._lost(f"no page {text!r}") from None
+        self._left = ""
+
+    async def _next_page(self, wanted: str) -> None:
+        """The display of a busy machine shows the page before for a while; not to be read."""
+        left = self._left
+        try:
+            await self._watcher.wait_for(lambda seen: not left or _heading(seen) != left, LOAD)
+        except TimeoutError:
+            raise self._lost(f"no page with {wanted!r}") from None
 
     async def _entry(self, other_than: str, wanted: str, timeout: float) -> str:
         """The entry at the cursor, once it is another one, on the way to the wanted one.
@@ -129,6 +141,12 @@ class PanelWalk:
 
 def _row(seen: Seen, text: str) -> str:
     return next((_words(row) for row in seen.rows if re.search(text, row)), "")
+
+
+def _heading(seen: Seen | None) -> str:
+    """The first row without the value at its right, which may change while it is read."""
+    rows = seen.rows[:1] if seen is not None else ()
+    return "".join(_words(re.split(r"\s{2,}", row.strip())[0]) for row in rows)
 
 
 def _chosen(seen: Seen) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from appliance.errors import StorageError
+from appliance.host.clock import plausible
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +137,10 @@ class Sessions:
             self._try_to_save()
 
     def _alive(self, used: float) -> bool:
-        # Negative after the clock was set back: no reason to sign somebody out.
-        return self._today() - used < LIFETIME
+        # Negative after the clock was set back, huge after it was set at last: no reason to
+        # sign somebody out.
+        today = self._today()
+        return today - used < LIFETIME or (plausible(today) and not plausible(used))
 
     def _load(self) -> Kept:
         try:

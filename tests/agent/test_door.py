@@ -162,9 +162,9 @@ async def test_a_pause_that_cannot_be_had_is_said_once_and_asked_again(porch: Po
     porch.printer.refusal = PrinterUnreachable("The printer service does not answer.")
     await porch.see(0)
     assert "could not be paused" in porch.state.notice
-    said_at = porch.state.notice_at
+    said_at = porch.state.notice_since
     await turns()
-    assert porch.state.notice_at == said_at
+    assert porch.state.notice_since == said_at
     porch.printer.refusal = None
     await turns()
     assert porch.print_state() is JobState.PAUSED

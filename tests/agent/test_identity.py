@@ -164,3 +164,25 @@ async def test_a_key_that_cannot_be_read_is_a_storage_problem(tmp_path: Path) ->
     (tmp_path / "key.pem").mkdir()
     with pytest.raises(StorageError, match=r"key\.pem"):
         await IdentityStore(tmp_path).key(read)
+
+
+async def test_a_full_disk_keeps_it_in_memory_and_writes_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        raise StorageError("The disk is full.", short="Disk full")
+
+    store = IdentityStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("appliance.store.write_atomic", full)
+        patch.setattr("appliance.agent.identity.write_atomic", full)
+        assert store.load(MAC) == Identity(mac=MAC)
+        assert not store.save_key(KEY.pair())
+        assert not store.save(Identity(mac=MAC, serial_number="P3D1"))
+        with pytest.raises(StorageError):
+            store.settle()
+    assert "kept in memory alone" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    assert store.settled()
+    assert IdentityStore(tmp_path).load(None).serial_number == "P3D1"
+    assert await IdentityStore(tmp_path).key(nobody_reads) == KEY.pair()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pwd
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -11,16 +12,17 @@ from typing import cast
 import pytest
 
 from appliance.agent import membership as membership_module
+from appliance.agent import registration
 from appliance.agent.api import RegisterAs
 from appliance.agent.identity import Identity, IdentityStore
 from appliance.agent.main import join_cloud
-from appliance.agent.membership import Membership
+from appliance.agent.membership import NOT_KEPT, Membership
 from appliance.agent.registration import register_once
 from appliance.agent.state import AgentState
 from appliance.cloud.client import CloudClient
 from appliance.cloud.key_tool import KeyTool
 from appliance.config import CloudSettings, PathSettings, Settings
-from appliance.errors import CloudError
+from appliance.errors import ApplianceError, CloudError, StorageError
 from appliance.polar.actions import (
     Deleted,
     Deliver,
@@ -115,6 +117,42 @@ def agent(tmp_path: Path, cloud: LocalCloud) -> Agent:
 
 
 # --- against the local cloud -----------------------------------------------------------------
+
+
+async def test_nobody_is_registered_whose_key_a_full_disk_does_not_take(
+    agent: Agent, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        raise StorageError("The disk is full.", short="Disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("appliance.store.write_atomic", full)
+        patch.setattr("appliance.agent.identity.write_atomic", full)
+        async with agent.alive():
+            with pytest.raises(CloudError, match="The disk is full"):
+                await agent.membership.register(agent.client, RegisterAs(EMAIL, PIN))
+            patch.undo()
+            agent.membership.save_again()
+            await agent.membership.register(agent.client, RegisterAs(EMAIL, PIN))
+            number = cloud.printer.serial_number
+    assert agent.store.load(None).serial_number == number
+
+
+async def test_a_number_that_a_full_disk_does_not_take_is_written_later(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes, mode: int = 0o600) -> None:
+        raise StorageError("The disk is full.", short="Disk full")
+
+    async with agent.alive():
+        with monkeypatch.context() as patch:
+            patch.setattr("appliance.store.write_atomic", full)
+            await agent.membership.register(agent.client, RegisterAs(EMAIL, PIN))
+            assert agent.state.notice == NOT_KEPT
+            assert agent.store.load(None).serial_number is None
+            assert agent.membership.serial_number()
+        agent.membership.save_again()
+    assert IdentityStore(agent.settings.state_folder).load(None).serial_number
 
 
 async def test_registers_by_itself_once_and_comes_back_with_its_number(
@@ -336,3 +374,16 @@ def test_commands_are_handed_on(member: Membership, caplog: pytest.LogCaptureFix
     member.hand_on(handed.append)
     member.act(Deliver(Resume(serial_number="P3D1")))
     assert handed == [Resume(serial_number="P3D1")]
+
+
+async def test_root_makes_no_key_that_the_cards_agent_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = pwd.getpwnam("nobody")  # in place of the card's
+    monkeypatch.setattr(registration, "CARDS_USER", user.pw_name)
+    options = settings(tmp_path, "http://127.0.0.1:1")
+    options.state_folder.mkdir(parents=True)
+    options.state_folder.chmod(0o3770)
+    with pytest.raises(ApplianceError, match="sudo -u nobody"):
+        await register_once(options, RegisterAs(EMAIL, PIN))
+    assert list(options.state_folder.iterdir()) == []

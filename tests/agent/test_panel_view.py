@@ -23,7 +23,8 @@ class Surroundings:
 
     online = True
     status_text = "Online."
-    offline = None
+    offline: tuple[float, float | None] | None = None
+    waits_for_time = False
     available = True
 
     def __init__(self) -> None:
@@ -106,3 +107,13 @@ def test_the_setup_is_shown_while_it_is_open() -> None:
     assert HOTSPOT.setup is not None
     rig.setup = msgspec.structs.replace(HOTSPOT.setup, active=False)
     assert rig.view.look().setup is None
+
+
+def test_while_the_time_is_waited_for_no_hour_is_told() -> None:
+    rig = Rig()
+    rig.around.online = False
+    rig.around.offline = (75.0, 80.0)
+    assert rig.view.look().cloud.offline_since == 75.0
+    rig.around.waits_for_time = True
+    cloud = rig.view.look().cloud
+    assert (cloud.no_time, cloud.offline_since, cloud.next_try) == (True, None, None)

@@ -10,7 +10,8 @@ import pytest
 
 from appliance.agent.printer_watch import PrinterWatch
 from appliance.agent.state import AgentState
-from appliance.printer.api import Problem, Snapshot
+from appliance.polar.job import CloudJob
+from appliance.printer.api import Job, JobState, Problem, Snapshot, Source
 from appliance.printer.client import PrinterClient
 
 
@@ -41,6 +42,48 @@ def test_every_change_is_one_revision() -> None:
     state.see_snapshot(None)
     assert state.revision.number == 4
     assert (state.online, state.notice) == (True, "Look.")
+
+
+def test_a_notice_keeps_its_age_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall, steady = 75.0, 100.0  # 1970
+    monkeypatch.setattr("appliance.agent.state.time.time", lambda: wall)
+    monkeypatch.setattr("appliance.agent.state.time.monotonic", lambda: steady)
+    state = AgentState()
+    assert state.notice_at == 0.0
+    state.see_notice("Look.")
+    wall, steady = 1.79e9, 130.0
+    assert state.notice_at == 1.79e9 - 30.0
+
+
+@pytest.mark.parametrize(
+    ("cloud", "printed", "job_id"),
+    [
+        (None, None, ""),
+        (None, JobState.PRINTING, "123"),
+        (None, JobState.FAILED, ""),
+        ("P3D-1", JobState.PRINTING, "P3D-1"),
+        ("P3D-1", None, "P3D-1"),
+    ],
+)
+def test_the_job_that_log_lines_belong_to(
+    cloud: str | None, printed: JobState | None, job_id: str
+) -> None:
+    state = AgentState()
+    if cloud is not None:
+        state.see_job(CloudJob(job_id=cloud, key="k", received_at=1.0))
+    if printed is not None:
+        job = Job(
+            job_id="123",
+            key="k",
+            name="Vase",
+            source=Source.LOCAL,
+            path="/x",
+            state=printed,
+            started_at=1.0,
+            file_size=10,
+        )
+        state.see_snapshot(Snapshot(job=job))
+    assert state.job_id == job_id
 
 
 async def test_the_watch_brings_every_snapshot_and_that_there_is_none() -> None:

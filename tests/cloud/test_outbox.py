@@ -240,6 +240,21 @@ def _no_space(_handle: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def test_a_folder_that_a_full_disk_does_not_take_is_made_with_the_first_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", full)
+        outbox = box(tmp_path)
+    assert "cannot be made" in caplog.text
+    assert outbox.pending() == []
+    outbox.add_report(report("job-1"))
+    assert keys(box(tmp_path)) == keys(outbox) == ["report job-1 a"]
+
+
 def test_on_a_full_disk_videos_make_room_for_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

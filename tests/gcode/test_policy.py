@@ -23,7 +23,8 @@ def test_all_else_is_the_printers_own_business(command: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["start", "ok", "ok then", "Resend: 7", "rs 7", "Error:Thermal Runaway", "!! no", "wait",
-     "busy: processing", "E1 busy: processing", "P0 start", "T:200 /0", "k", ">start"],
+     "busy: processing", "E1 busy: processing", "P0 start", "T:200 /0", "k", ">start",
+     "N5start", "-rs 7"],
 )  # fmt: skip
 def test_an_echo_in_the_printers_own_words_is_left_out(text: str) -> None:
     assert left_out(f"M118 {text}", 1)
@@ -32,7 +33,16 @@ def test_an_echo_in_the_printers_own_words_is_left_out(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["starting", "layer 5 of 9", "A1 action:pause", "//action:pause", "E1 hello", "rsync", ""],
+    [
+        "starting",
+        "restart",
+        "layer 5 of 9",
+        "A1 action:pause",
+        "//action:pause",
+        "E1 hello",
+        "rsync",
+        "",
+    ],
 )
 def test_other_echoes_are_sent(text: str) -> None:
     assert left_out(f"M118 {text}", 1) == ""

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.gcode.reader import BLOCK, COMMAND_LIMIT, GcodeError, Reader, clean
@@ -32,6 +32,8 @@ def commands(data: bytes) -> list[str]:
         (b"M117 a\\b\x08", "M117 ab"),
         ("M117 Größe ĳ 漢".encode(), "M117 Grosse ij ?"),
         (b"M117 Stra\xdfe", "M117 Stra?e"),
+        ("M117 模型（1）；2＊3＼".encode(), "M117 ??[1],2x3"),
+        ("㈀".encode(), "[?]"),
         (b"T0", "T0"),
         (b"START_PRINT BED=60", "START_PRINT BED=60"),
     ],
@@ -63,6 +65,9 @@ def test_a_line_over_the_limit_names_itself() -> None:
 def test_a_damaged_move_is_not_sent() -> None:
     with pytest.raises(GcodeError, match="Line 2 of the print file is damaged"):
         commands(b"G28\nG1 X1\xff0 Y5\n")
+    for line in ("Ｇ1 X5", "Ｔ1", "Ｎ5 G1 X5"):
+        with pytest.raises(GcodeError, match="Line 1 of the print file is damaged"):
+            commands(line.encode())
 
 
 def test_comments_longer_than_memory_are_skipped_and_counted() -> None:
@@ -94,10 +99,11 @@ def test_layer_marks(marks: list[bytes], layers: list[int | None]) -> None:
     assert [line.layer for line in lines] == [None, *layers]
 
 
-_confusing = st.text('GMTN017 X.-*();\\"\n\r\t%\0ß#', max_size=80).map(str.encode)
+_confusing = st.text('GMTN017 X.-*();\\"\n\r\t%\0ß#（）；＊＼Ｇ', max_size=80).map(str.encode)
 
 
-@given(st.one_of(st.binary(max_size=400), _confusing))
+@given(st.one_of(st.binary(max_size=400), _confusing, st.text(max_size=80).map(str.encode)))
+@example("M117 （1）；＊＼".encode())
 def test_any_bytes_give_commands_that_a_wire_takes(data: bytes) -> None:
     reader = Reader(io.BytesIO(data))
     end = 0

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from appliance.host.network import (
     device_name,
+    hardware_rank,
     local_ip,
     mac_address,
     network_name,
     readable,
+    short_name,
     ssid_of,
 )
 
@@ -52,6 +54,21 @@ def test_the_first_in_name_order_whatever_the_folder_says(tmp_path: Path, interf
     for name in random.Random(1).sample(names, len(names)):
         interface(name, f"b8:27:eb:00:00:0{name[-1]}")
     assert mac_address(tmp_path) == "b8:27:eb:00:00:00"
+
+
+def test_what_the_address_is_of(tmp_path: Path, interface: Make) -> None:
+    interface("docker0", "02:42:00:00:00:01", permanent=False)
+    assert hardware_rank(tmp_path) is None
+    interface("wlan0", "b8:27:eb:00:00:02", wifi=True)
+    assert hardware_rank(tmp_path) == 1
+    interface("eth0", "b8:27:eb:00:00:01")
+    assert hardware_rank(tmp_path) == 0
+    assert hardware_rank(tmp_path / "missing") is None
+
+
+def test_people_tell_devices_apart_by_four_digits() -> None:
+    assert short_name("b8:27:eb:0a:12:f3") == "12F3"
+    assert short_name("") == "0000"
 
 
 def test_wifi_alone(tmp_path: Path, interface: Make) -> None:

@@ -119,6 +119,7 @@ clouds: Final = st.builds(
     text=TEXTS,
     offline_since=MAYBE | MOMENTS,
     next_try=MAYBE | MOMENTS,
+    no_time=st.booleans(),
 )
 queues: Final = st.builds(
     QueuePage,

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from msgspec.structs import replace
 
 from appliance.panel.actions import (
@@ -89,6 +89,12 @@ def words(screen: Screen) -> set[str]:
     return {line.text for line in screen.lines}
 
 
+def is_end_on_the_plate(state: PanelState) -> bool:
+    """The end is still told to the cloud; a person at the printer need not wait for it."""
+    ended = state.status in (StatusCode.COMPLETE, StatusCode.CANCELING, StatusCode.ERROR)
+    return ended and state.plate_full and state.printed is None
+
+
 def advised(screen: Screen) -> bool:
     return any(advice in text for text in texts(screen) for advice in ADVICE)
 
@@ -111,6 +117,9 @@ def test_any_state_has_a_screen_that_can_be_sent_and_shown(state: PanelState) ->
 
 @settings(max_examples=300, deadline=None)
 @given(panel_states(), strokes)
+@example(EXAMPLES["complete_plate"], OK)
+@example(EXAMPLES["canceled_plate"], OK)
+@example(EXAMPLES["failed_plate"], OK)
 def test_a_key_does_what_its_word_says_and_nothing_else(
     state: PanelState, stroke: KeyStroke
 ) -> None:
@@ -139,7 +148,7 @@ def test_a_key_does_what_its_word_says_and_nothing_else(
             assert state.setup is not None and state.setup.serial_number
         case PlateCleared():
             assert word == "Done"
-            assert state.status is StatusCode.CLEAR_PLATE
+            assert state.status is StatusCode.CLEAR_PLATE or is_end_on_the_plate(state)
         case _:
             assert action is None or action == DismissProblem()
             assert action is None or word == "Close"
@@ -252,6 +261,15 @@ def test_offline_is_a_part_of_idle() -> None:
     assert values(home_screen(replace(IDLE, cloud=trying)))["Next try"] == "now"
     connecting = replace(trying, offline_since=None)
     assert "Cloud connects" in words(home_screen(replace(IDLE, cloud=connecting)))
+
+
+def test_a_clock_that_is_not_set_is_what_the_cloud_waits_for() -> None:
+    waiting = replace(EXAMPLES["offline"].cloud, no_time=True)
+    screen = home_screen(replace(IDLE, cloud=waiting))
+    assert screen.lines[0] == Line("Waits for time", icon=Icon.CLOCK)
+    assert not {"Offline at", "Next try"} & values(screen).keys(), "no time is known"
+    began = home_screen(replace(IDLE, cloud=waiting, starting=True))
+    assert values(began)["Cloud"] == "no time"
 
 
 def test_without_a_network_that_comes_first() -> None:

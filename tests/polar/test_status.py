@@ -490,3 +490,10 @@ def test_any_inputs_give_a_status_that_the_protocol_allows(
         assert parsed.status in (6, 7, 12)
     if status_code(given_) in (0, 13, 14, 15) and given_.job is None:
         assert parsed.job_id == "0" or given_.snapshot is not None
+
+
+def test_a_start_by_a_clock_that_was_not_set_is_counted_back() -> None:
+    today = 1_790_000_000.0  # 2026-09-21T14:13:20Z
+    job = record(started_at=75.0, print_seconds=600.0)
+    status = status_message(inputs(job, snapshot=None), SN, today)
+    assert status.start_time == "2026-09-21T14:03:20.000Z"

@@ -4,6 +4,7 @@ from appliance.printer.protocol import (
     Acknowledged,
     Event,
 )
+from appliance.sim.marlin import VirtualMarlin
 from appliance.sim.talk import Talk
 
 REPORTING = "AUTOREPORT_TEMP"
@@ -41,3 +42,10 @@ def in_flight(talk: Talk, count: int) -> list[int]:
     numbers = talk.send(*(f"G1 X{n}" for n in range(count)))
     assert len(talk.wrote()) == count
     return numbers
+
+
+def reset_at(marlin: VirtualMarlin, now: float) -> int:
+    """Reset the board; the lines that it had executed at that very moment."""
+    executed = marlin.executed_count
+    marlin.reset(now)
+    return executed

@@ -17,6 +17,7 @@ from appliance.printer.engine import RESET_HINT
 from appliance.sim.faults import FaultKind
 from appliance.sim.marlin import MarlinOptions, VirtualMarlin
 from appliance.sim.printer import PtyPrinter
+from tests.printer.talking import reset_at
 
 Daemon = Any  # the fixture's class; conftest modules cannot be imported
 
@@ -273,7 +274,9 @@ async def test_unplugged_in_the_middle_and_plugged_again(daemon: Daemon, board: 
     await board.unplug()
     job = await daemon.job(JobState.FAILED)
     assert "USB cable" in job.reason
-    assert "heaters may still be on" in job.reason
+    assert job.reason.endswith("whether they are off is not known.")
+    away = await daemon.until(lambda s: s.problem and "is not there" in s.problem.long)
+    assert away.problem.long.endswith("whether they are off is not known.")
     assert not await board.ask(lambda marlin, now: cold(marlin))
     await board.plug()
     await daemon.ready()
@@ -286,8 +289,7 @@ async def test_unplugged_in_the_middle_and_plugged_again(daemon: Daemon, board: 
 async def test_the_firmware_restarts_in_the_middle(daemon: Daemon, board: PtyPrinter) -> None:
     await daemon.print(tower(3000))
     await board.wait_for(far(100))
-    executed = board.marlin.executed_count
-    await board.reset()
+    executed = await board.ask(reset_at)
     job = await daemon.job(JobState.FAILED)
     assert "restarted by itself" in job.reason
     await daemon.ready()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import StorageError
-from appliance.printer.api import Heater
+from appliance.printer.api import Heater, Problem
 from appliance.printer.heat import HeatMemory
+from appliance.printer.problems import HEATERS_UNKNOWN
 from appliance.store import Record
 
 HOT = {"tool0": Heater(25.0, 200.0), "bed": Heater(20.0)}
@@ -53,3 +54,15 @@ def test_unreadable_is_an_error_of_ours(record: Record[bool]) -> None:
     record.path.mkdir()
     with pytest.raises(StorageError):
         record.load()
+
+
+def test_what_a_printer_that_is_away_does_with_its_heaters(record: Record[bool]) -> None:
+    away = Problem("Printer unplugged", "The port is gone.")
+    memory = HeatMemory(record)
+    assert memory.gone(away) == away
+    memory.see(HOT)
+    told = Problem("Printer unplugged", f"The port is gone. {HEATERS_UNKNOWN}")
+    assert memory.gone(away) == told
+    assert HeatMemory(record).gone(away) == told, "after a restart, too"
+    memory.see(OFF)
+    assert memory.gone(away) == away

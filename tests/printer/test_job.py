@@ -9,6 +9,7 @@ from appliance.gcode.facts import GcodeFacts
 from appliance.printer.api import Heater, JobState, PauseKind, Source, StartJob
 from appliance.printer.events import Firmware
 from appliance.printer.job import CHANGE_FILAMENT, NOT_PARKED, NOZZLE_OFF, PrintJob
+from appliance.printer.problems import HEATERS_UNKNOWN
 
 START = "M140 S60\nM109 S210\nG28\nG90\nM82\nM106 S128\nG1 X10 Y10 Z0.3 F3000\n"
 MOVES = "".join(f"G1 X{x} E{x / 10} F1800\n" for x in range(11, 60))
@@ -344,7 +345,7 @@ def test_a_lost_printer_ends_the_print_at_once(
     bench.job.lost("The cable was pulled.", bench.now)
     view = bench.job.view(bench.now)
     assert view.state is state
-    assert view.reason == "The cable was pulled. Its heaters may still be on."
+    assert view.reason == f"The cable was pulled. {HEATERS_UNKNOWN}"
     assert bench.job.peek(bench.now) is None
     assert bench.job.done
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.gcode.policy import left_out
@@ -155,12 +155,16 @@ def test_never_raises(line: bytes) -> None:
 
 
 _ECHOED: Any = st.lists(
-    st.sampled_from([*_WORDS, "rs", "wait", "fatal", "halted", "k", "o", "5", " ", "echo:", "hi"]),
+    st.sampled_from(
+        [*_WORDS, "rs", "wait", "fatal", "halted", "k", "o", "5", " 7", "-", "N", "echo:", "hi"]
+    ),
     max_size=5,
 ).map("".join)
 
 
 @given(_ECHOED | st.text(max_size=20), st.sampled_from(["", "echo:", "//"]))
+@example("N5start", "")
+@example("-rs 7", "")
 def test_what_a_print_may_have_echoed_is_never_taken_for_an_answer(text: str, mark: str) -> None:
     flag = {"": "", "echo:": "E1 ", "//": "A1 "}[mark]
     command = clean(f"M118 {flag}{text}".encode())

@@ -18,6 +18,8 @@ from appliance.printer.printing import Printing
 from appliance.printer.protocol import Marlin
 from appliance.store import Record
 
+TODAY = 1_790_000_000.0  # Unix seconds
+
 
 class FullDisk(Record[api.Job]):
     """A card on which nothing can be written or removed any more."""
@@ -162,4 +164,29 @@ async def test_a_first_reading_tells_what_the_slicer_did_not(
     assert view is not None
     assert view.estimated_seconds is not None
     assert view.estimated_seconds > 0
+    one.close()
+
+
+async def test_a_clock_that_is_set_during_the_print_moves_its_start_and_nothing_else(
+    record: Record[api.Job], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = 30.0  # 1970
+    monkeypatch.setattr("time.time", lambda: wall)
+    one = Printing(PrinterSettings(), record)
+    await one.prepare(request(file))
+    one.begin("k", Marlin(), 500.0)
+    wall = 90.0
+    before = one.view(560.0)
+    wall = TODAY
+    after = one.view(620.0)
+    wall = TODAY + 10.3  # trimmed
+    later = one.view(630.0)
+    one.lost("The cable is out.", 640.0)
+    wall = TODAY + 80.0
+    ended = one.view(700.0)
+    assert before is not None and after is not None and later is not None and ended is not None
+    assert (before.started_at, before.print_seconds) == (30.0, 60.0)
+    assert (after.started_at, after.print_seconds) == (TODAY - 120.0, 120.0)
+    assert (later.started_at, later.print_seconds) == (TODAY - 120.0, 130.0)
+    assert (ended.ended_at, ended.print_seconds) == (TODAY + 20.0, 140.0)
     one.close()

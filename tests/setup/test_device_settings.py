@@ -47,10 +47,10 @@ def test_a_change_is_taken_back(device: DeviceSettings, explicit: Path) -> None:
     assert config.load(explicit).settings.camera.transform == 1
 
 
-def test_only_its_owner_reads_it(device: DeviceSettings, explicit: Path) -> None:
+def test_only_its_owner_and_its_group_read_it(device: DeviceSettings, explicit: Path) -> None:
     device.change({"web.api_key": "abcdef"})
     file = config.load(explicit).settings.device_file
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert "abcdef" not in str(list(config.load(explicit).describe()))
 
 

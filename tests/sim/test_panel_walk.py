@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from appliance.cli import cli
 from appliance.panel import menu
-from appliance.panel.actions import Action, LoadQueue, PlateCleared, PrintQueued
+from appliance.panel.actions import Action, LoadQueue, Pause, PlateCleared, PrintQueued
 from appliance.panel.characters import render
 from appliance.panel.charset import charset
 from appliance.panel.keys import KeyStroke
@@ -20,6 +20,7 @@ from appliance.polar.codes import StatusCode
 from appliance.printer.api import LinkState, Snapshot
 from appliance.sim import panel_walk
 from appliance.sim.panel_client import PanelWatcher
+from appliance.sim.panel_examples import EXAMPLES
 from appliance.sim.panel_walk import LostWay, PanelWalk
 from appliance.sim.panel_wire import DoorMoved, Finger
 
@@ -42,6 +43,7 @@ class Device:
         self.asked: list[Action] = []
         self.torn = False  # each change is seen in two halves
         self.deaf = 0  # OKs that are passed over
+        self.late = 0.0  # seconds until the page after an OK is seen
         self.entries = tuple(QueueEntry(f"OP1-{n}", name) for n, name in enumerate(NAMES))
         self.state = PanelState(
             now=NOW,
@@ -66,7 +68,10 @@ class Device:
             self.state = replace(self.state, queue=page)
         elif isinstance(action, PlateCleared):
             self.state = replace(self.state, status=StatusCode.READY)
-        self.draw()
+        if message.key == "ok" and self.late:
+            asyncio.get_running_loop().call_later(self.late, self.draw)
+        else:
+            self.draw()
 
     def draw(self) -> None:
         signs = charset("A00")
@@ -111,6 +116,35 @@ async def test_a_display_that_is_just_being_written_is_read_when_it_is_done(
         await walk.print_queued("Vase")
     assert device.asked == [LoadQueue(0), PrintQueued("OP1-2")]
     assert walk.trail == ["Menu", "Queue", "Vase", "Print Vase"]
+
+
+async def test_a_page_that_is_late_is_not_read_before_it_is_there(device: Device) -> None:
+    device.state = EXAMPLES["printing"]
+    device.draw()
+    device.late = 0.3  # the page before stands still for that long
+    async with PanelWatcher(device.peer.socket) as watcher:
+        walk = PanelWalk(watcher, quiet)
+        await walk.open_menu()
+        await walk.choose("Print")
+        await walk.choose("Pause")
+        await walk.open_menu()
+    assert device.asked == [Pause()]
+
+
+async def test_a_page_that_never_comes_is_told(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel_walk, "LOAD", 0.3)
+    device.state = EXAMPLES["printing"]
+    device.draw()
+    async with PanelWatcher(device.peer.socket) as watcher:
+        walk = PanelWalk(watcher, quiet)
+        await walk.open_menu()
+        device.deaf = 1
+        await walk.choose("Print")
+        with pytest.raises(LostWay, match="no page with 'Pause'"):
+            await walk.choose("Pause")
+    assert device.asked == []
 
 
 async def test_the_menu_opens_also_where_the_first_ok_was_too_early(

@@ -198,11 +198,11 @@ async def test_a_port_that_is_taken_gives_way_to_another(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.socket() as taken, socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # kept for who asks for it
         for each in (taken, free):
             each.bind(("127.0.0.1", 0))
         taken.listen()
         fallback = free.getsockname()[1]
-        free.close()
         monkeypatch.setattr(server, "FALLBACK_PORT", fallback)
         door = Doorway()
         place = WebSettings(host="127.0.0.1", port=taken.getsockname()[1])

@@ -162,3 +162,12 @@ def test_a_disk_that_cannot_be_read_stops_nothing(world: World) -> None:
 def test_each_cookie_has_its_own_csrf_token() -> None:
     assert csrf_of("a" * 64) != csrf_of("b" * 64)
     assert "a" * 64 not in csrf_of("a" * 64)
+
+
+def test_a_clock_that_is_set_at_last_signs_nobody_out(world: World) -> None:
+    world.today = 75.0  # 1970
+    token = world.sessions.begin()
+    world.today = 1.79e9
+    assert world.sessions.holds(token)
+    world.today += LIFETIME
+    assert not world.sessions.holds(token), "from then on it is as any other"

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -208,7 +208,20 @@ async def panelled(tmp_path: Path) -> AsyncIterator[Whole]:
 
 
 @pytest.fixture
-async def flashed(tmp_path: Path) -> AsyncIterator[Whole]:
+def page_port() -> Iterator[int]:
+    """One that stays the same when the agent begins anew, as port 80 of a device does.
+
+    Nobody is given it meanwhile; who asks for it by its number may listen all the same, since
+    both sockets allow that and this one never listens.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+async def flashed(tmp_path: Path, page_port: int) -> AsyncIterator[Whole]:
     """From a flashed card: nothing is set up; with a panel. Daemons that end are started again."""
     board = PtyPrinter(MarlinOptions(speed=200.0), link=tmp_path / "ttyPrinter")
     accounts = (Account(DEFAULT_EMAIL, DEFAULT_PIN), STRANGER)
@@ -216,7 +229,7 @@ async def flashed(tmp_path: Path) -> AsyncIterator[Whole]:
         LocalCloud(CloudOptions(folder=tmp_path / "cloud", accounts=accounts)) as cloud,
         board,
     ):
-        world = Whole(tmp_path, cloud, board, PANEL, account="", page_port=_free_port())
+        world = Whole(tmp_path, cloud, board, PANEL, account="", page_port=page_port)
         daemons = (world.printer, world.agent)
         tasks = [asyncio.create_task(one.keep_running()) for one in daemons]
         try:
@@ -227,14 +240,6 @@ async def flashed(tmp_path: Path) -> AsyncIterator[Whole]:
             await asyncio.gather(*tasks, return_exceptions=True)
             for one in daemons:
                 await one.stop()
-
-
-def _free_port() -> int:
-    """One that stays the same when the agent begins anew, as port 80 of a device does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -75,15 +75,15 @@ async def test_from_queue_to_time_lapse(whole: Whole, square: Square) -> None:
 
 
 @pytest.mark.parametrize("moment", [2, 3, 5])
-async def test_the_agent_is_killed_and_the_job_ends_as_usual(
+async def test_the_agent_is_killed_or_stopped_and_the_job_ends_as_usual(
     whole: Whole, square: Square, moment: int
 ) -> None:
     gcode = square(200)
     job_id = whole.cloud.queue("Tower", gcode)
     await whole.cloud.start_print(job_id)
     await whole.wait(lambda state: whole.code(state) == moment)
-    for _ in range(3):
-        await whole.agent.kill()
+    for end in (whole.agent.stop, whole.agent.kill, whole.agent.kill):
+        await end()
         await whole.agent.start()
     await completed(whole, job_id)
     await whole.clear_plate()

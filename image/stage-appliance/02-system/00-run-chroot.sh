@@ -1,0 +1,16 @@
+#!/bin/bash -e
+
+# SSH is off unless asked for; its keys are each device's own.
+systemctl disable ssh.service
+rm -f /etc/ssh/ssh_host_*_key*
+
+# A masked unit need not exist: what stage2 brings is not on every Trixie root.
+# Packages do not change on a read-only root; the card is cut by polar-data.service; nobody
+# answers questions at a console; nothing waits for a network; nothing uses Bluetooth.
+systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer \
+    apt-listchanges.timer e2scrub_all.timer e2scrub_reap.service rpi-resize.service \
+    systemd-firstboot.service NetworkManager-wait-online.service \
+    bluetooth.service hciuart.service regenerate_ssh_host_keys.service
+
+echo uninitialized > /etc/machine-id
+rm -f /var/lib/dbus/machine-id

@@ -1,0 +1,388 @@
+"""The data partition's script on real partitions and file systems, cut off at every step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "systemd/usr/lib/polar-appliance/data-partition"
+START, MIB = 12582912, 2048  # sectors
+SIZE = 7000  # MiB: 856 of them behind the start
+TABLE = """label: dos
+label-id: 0xdeadbeef
+start=16384, size=1048576, type=c
+start=1064960, size=8388608, type=83
+"""
+TOOLS = ("losetup", "sfdisk", "partx", "mkfs.ext4", "e2fsck", "debugfs", "blkid", "unshare")
+
+# Every step takes a minute; EXPLORE=1 goes through them, else through those that matter most.
+ALL = os.environ.get("EXPLORE") == "1"
+LEAST = r'^("\$\{SFDISK|partx|mkfs|e2label|mount |mv|rm -rf "\$DATA|rm -rf "\$next"$|touch)'
+
+# Kills the script before its N-th command that changes something.
+CUT = r"""
+set -T
+changes='^("\$\{SFDISK|echo .*> |cat|partx|mkfs|e2label|blockdev --fl|mkdir|mount '
+changes+='|install|mv|rm|cp|ch|touch|sync)'
+changes=${CUT_BEFORE:-$changes}
+step=0
+count() {
+    if [[ $BASH_COMMAND =~ $changes ]]; then
+        step=$((step + 1))
+        echo "$step $BASH_COMMAND" >> "$STEPS"
+        if ((step == CUT_AT)); then kill -9 $$; fi
+    fi
+}
+trap count DEBUG
+"""
+
+
+def _missing() -> str:
+    if os.geteuid() != 0:
+        return "partitions are root's work"
+    tools = [tool for tool in TOOLS if shutil.which(tool) is None]
+    return f"not installed: {', '.join(tools)}" if tools else ""
+
+
+pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing())
+
+
+def call(*command: object, check: bool = True, given: str = "") -> str:
+    done = subprocess.run(
+        [str(part) for part in command], input=given, capture_output=True, text=True, check=False
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
+
+
+class Place:
+    """A folder with everything that the script is told to use instead of the machine's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.data.mkdir()
+        (folder / "cut").write_text(CUT)
+        (folder / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+        self.flash("1")
+
+    def flash(self, version: str) -> None:
+        (self.folder / "version").write_text(f"{version}\n")
+
+    def run(self, cut: int = 0, disk: str = "") -> subprocess.CompletedProcess[str]:
+        steps = self.folder / "steps"
+        steps.write_text("")
+        given = {
+            "POLAR_DISK": disk,
+            "POLAR_DATA": self.data,
+            "POLAR_VERSION_FILE": self.folder / "version",
+            "POLAR_PROBLEM": self.folder / "problem",
+            "POLAR_MACHINE_ID": self.folder / "machine-id",
+            "BASH_ENV": self.folder / "cut",
+            "STEPS": steps,
+            "CUT_AT": cut,
+            "CUT_BEFORE": "" if ALL else LEAST,
+        }
+        environment = os.environ | {name: str(value) for name, value in given.items()}
+        return subprocess.run(
+            [SCRIPT], env=environment, capture_output=True, text=True, check=False
+        )
+
+    def succeed(self, disk: str = "") -> None:
+        done = self.run(disk=disk)
+        assert done.returncode == 0, done.stderr
+        assert not (self.folder / "problem").exists()
+
+    def problem(self) -> list[str]:
+        return (self.folder / "problem").read_text().splitlines()
+
+
+class Card(Place):
+    """A card as it comes from the image, in a loop device."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.image = folder / "card.img"
+        self.loop = ""
+        self.insert(SIZE)
+
+    @property
+    def partition(self) -> str:
+        return f"{self.loop}p3"
+
+    def insert(self, size: int = 0, table: str = TABLE) -> None:
+        """Put it in; ``size`` MiB large and flashed with ``table``, when that is given."""
+        if size:
+            with self.image.open("ab") as file:
+                file.truncate(size << 20)
+            call("sfdisk", "-q", self.image, given=table)
+        self.loop = call("losetup", "--partscan", "--show", "-f", self.image).strip()
+        call("partx", "--add", self.loop, check=False)  # what a start of the kernel does
+
+    def pull(self) -> None:
+        if self.mounted:
+            call("umount", self.data)
+        call("losetup", "-d", self.loop)
+
+    @property
+    def mounted(self) -> bool:
+        return os.path.ismount(self.data)
+
+    def start(self, cut: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.run(cut, disk=self.loop)
+
+    def works(self) -> None:
+        self.succeed(self.loop)
+
+    def table(self) -> str:
+        return call("sfdisk", "--dump", self.loop)
+
+
+@contextmanager
+def _card() -> Iterator[Card]:
+    # In memory where there is some: it is flushed to the disk often.
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=base) as folder:
+        try:
+            card = Card(Path(folder))
+        except AssertionError as error:
+            pytest.skip(f"no loop devices with partitions: {error}")
+        try:
+            yield card
+        finally:
+            card.pull()
+
+
+@pytest.fixture
+def card() -> Iterator[Card]:
+    with _card() as card:
+        yield card
+
+
+def test_a_fresh_card_gets_its_partition_and_folders(card: Card) -> None:
+    before = card.table()
+    card.works()
+    assert card.table().startswith(before.rstrip()), "what the image brought stays as it was"
+    assert f"start={START:12}, size={(SIZE - 6144 - 1) * MIB:12}" in card.table()
+    options = call("findmnt", "-n", "-o", "OPTIONS", card.data)
+    assert {"noatime", "nodev", "nosuid", "errors=remount-ro"} <= set(options.strip().split(","))
+    appliance = (card.data / "appliance").stat()
+    assert (appliance.st_mode & 0o7777, appliance.st_uid, appliance.st_gid) == (0o3770, 0, 870)
+    assert (card.data / "system").stat().st_mode & 0o7777 == 0o700
+    for layer in ("etc", "var", "home"):
+        assert (card.data / "system" / layer).stat().st_mode & 0o7777 == 0o755
+        assert (card.data / "system" / f"{layer}.work").is_dir()
+
+
+def test_what_is_there_is_kept_when_the_card_is_flashed_again(card: Card) -> None:
+    card.works()
+    (card.data / "appliance/key").write_text("mine")
+    card.pull()
+    card.insert(SIZE)
+    assert "p3" not in card.table()
+    card.works()
+    assert (card.data / "appliance/key").read_text() == "mine"
+
+
+def test_a_cut_at_each_step_of_the_first_start_is_mended_by_the_next(card: Card) -> None:
+    cut, killed = 0, -9
+    while killed == -9:
+        card.pull()
+        card.image.unlink()
+        card.insert(SIZE)
+        cut += 1
+        killed = card.start(cut=cut).returncode
+        if killed == -9:
+            card.pull()
+            card.insert()
+            card.works()
+        assert (card.data / "appliance").is_dir()
+    assert killed == 0
+    assert cut > 6, "steps were seen"
+
+
+def test_a_cut_while_the_file_system_is_made_begins_anew(card: Card) -> None:
+    card.works()
+    (card.data / "appliance/key").write_text("half")
+    call("umount", card.data)
+    call("e2label", card.partition, "polar-making")
+    card.works()
+    assert not (card.data / "appliance/key").exists()
+
+
+def test_a_lost_first_block_is_mended_from_its_copy(card: Card) -> None:
+    card.works()
+    (card.data / "appliance/key").write_text("mine")
+    call("umount", card.data)
+    call("dd", "if=/dev/zero", f"of={card.partition}", "bs=4096", "count=1")
+    card.works()
+    assert (card.data / "appliance/key").read_text() == "mine"
+
+
+def test_damage_that_needs_decisions_is_mended(card: Card) -> None:
+    card.works()
+    (card.data / "appliance/key").write_text("mine")
+    call("umount", card.data)
+    call("debugfs", "-w", "-R", "clri /system/home", card.partition)
+    call("debugfs", "-w", "-R", "ssv state 2", card.partition)  # with errors
+    card.works()
+    assert (card.data / "appliance/key").read_text() == "mine"
+    assert (card.data / "system/home").is_dir()
+
+
+def test_a_clock_at_1970_is_no_damage(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    card.works()
+    call("umount", card.data)
+    monkeypatch.setenv("E2FSCK_TIME", "1000")
+    done = card.start()
+    assert done.returncode == 0
+    assert card.mounted
+
+
+def test_a_file_system_that_cannot_be_mounted_says_so(card: Card) -> None:
+    card.works()
+    call("umount", card.data)
+    call("debugfs", "-w", "-R", "ssv feature_incompat 0xfff0", card.partition)
+    assert card.start().returncode == 1
+    assert card.problem() == ["Card is damaged", "Flash a new card"]
+    assert not card.mounted
+
+
+def test_a_small_card_is_refused_and_left_alone(card: Card) -> None:
+    card.pull()
+    card.image.unlink()
+    card.insert(6500)
+    before = card.table()
+    done = card.start()
+    assert done.returncode == 1
+    assert card.problem() == ["Card too small", "Use 8 GB or more"]
+    assert "has 6 GB. Use one of at least 8 GB." in done.stderr
+    assert card.table() == before
+
+
+def test_a_partition_of_somebody_else_is_left_alone(card: Card) -> None:
+    card.pull()
+    card.insert(SIZE, f"{TABLE}start={START + MIB}, size=204800, type=83\n")
+    before = card.table()
+    assert card.start().returncode == 1
+    assert card.problem() == ["Unknown data", "Flash a new card"]
+    assert card.table() == before
+
+
+def test_a_card_that_was_copied_onto_a_larger_one_grows(card: Card) -> None:
+    card.works()
+    (card.data / "appliance/key").write_text("mine")
+    card.pull()
+    with card.image.open("ab") as file:
+        file.truncate((SIZE + 500) << 20)
+    card.insert()
+    done = card.start()
+    assert done.returncode == 0, done.stderr
+    assert (card.data / "appliance/key").read_text() == "mine"
+    assert f"start={START:12}, size={(SIZE + 500 - 6144 - 1) * MIB:12}" in card.table()
+    if "Permission denied" in done.stderr:
+        pytest.skip("the partition grew; growing what is mounted needs CAP_SYS_RESOURCE")
+    assert os.statvfs(card.data).f_blocks * 4096 > 1200 << 20
+
+
+# --- the folders, on whatever is mounted --------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    call("mount", "-t", "tmpfs", "tmpfs", place.data)
+    try:
+        yield place
+    finally:
+        call("umount", place.data)
+
+
+KEPT = {
+    "etc/hostname": "ours",
+    "etc/NetworkManager/system-connections/home.nmconnection": "secret",
+    "etc/ssh/ssh_host_ed25519_key": "key",
+    "etc/machine-id": "abcdefabcdefabcdefabcdefabcdefab",
+    "var/log/journal/x/system.journal": "log",
+    "var/lib/NetworkManager/timestamps": "1",
+    "home/ann/file": "hers",
+}
+DROPPED = ["etc/NetworkManager/new.conf", "etc/passwd", "var/lib/cloud/instance", "var/cache/x"]
+
+
+def use(place: Place) -> None:
+    """What a root of the first version, and a person, leave behind."""
+    system = place.data / "system"
+    for name, text in (KEPT | dict.fromkeys(DROPPED, "old")).items():
+        (system / name).parent.mkdir(parents=True, exist_ok=True)
+        (system / name).write_text(text)
+    (system / "etc/NetworkManager").chmod(0o750)
+    (system / "etc/ssh/ssh_host_ed25519_key").chmod(0o600)
+    os.mknod(system / "etc/localtime", 0o20600, 0)  # the overlay's word for "removed"
+    (system / "var.work/work").mkdir(exist_ok=True)
+
+
+def fits_the_new_root(place: Place) -> None:
+    system = place.data / "system"
+    for name, text in KEPT.items():
+        assert (system / name).read_text() == text
+    assert [name for name in [*DROPPED, "etc/localtime"] if (system / name).exists()] == []
+    assert (system / "etc/NetworkManager").stat().st_mode & 0o777 == 0o750
+    assert (system / "etc/ssh/ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
+    assert (system / "version").read_text() == "2\n"
+    assert not (system / "next").exists()
+    assert list((system / "var.work").iterdir()) == []
+
+
+def test_another_root_drops_all_but_what_is_the_devices_own(place: Place) -> None:
+    place.succeed()
+    use(place)
+    place.succeed()
+    assert (place.data / "system/etc/passwd").exists(), "the same root keeps everything"
+    place.flash("2")
+    place.succeed()
+    fits_the_new_root(place)
+
+
+def test_a_cut_while_another_root_takes_over_loses_nothing(place: Place) -> None:
+    place.succeed()
+    use(place)
+    used = place.folder / "used"
+    call("cp", "-a", place.data / "system", used)
+    cut, killed = 0, -9
+    while killed == -9:
+        shutil.rmtree(place.data / "system")
+        call("cp", "-a", used, place.data / "system")
+        place.flash("2")
+        cut += 1
+        killed = place.run(cut=cut).returncode
+        if killed == -9:
+            place.succeed()
+        fits_the_new_root(place)
+    assert killed == 0
+    assert cut > 8, "steps were seen"
+
+
+def test_without_a_version_everything_stays(place: Place) -> None:
+    place.succeed()
+    use(place)
+    (place.folder / "version").unlink()
+    assert "is missing" in place.run().stderr
+    assert (place.data / "system/etc/passwd").exists()
+
+
+def test_the_machine_id_is_kept_and_a_broken_one_replaced(place: Place) -> None:
+    kept = place.data / "system/etc/machine-id"
+    place.succeed()
+    assert kept.read_text() == (place.folder / "machine-id").read_text()
+    assert kept.stat().st_mode & 0o777 == 0o444
+    kept.write_text("")
+    place.succeed()
+    assert kept.read_text() == (place.folder / "machine-id").read_text()
