@@ -13,6 +13,7 @@ from pathlib import Path
 
 from appliance import config
 from appliance.errors import ApplianceError
+from appliance.settings_panel import PanelSettings
 
 DAEMONS = ("printer", "agent")
 ERRANDS = ("first-boot", "boot-message")  # of a start of the device, over in a moment
@@ -79,7 +80,20 @@ def _run_errand(errand: Asked) -> None:
     else:
         from appliance.panel.boot_message import show  # noqa: PLC0415
 
-        show(config.load(errand.file, forgiving=True).settings.panel)
+        show(_panel(errand))
+
+
+def _panel(errand: Asked) -> PanelSettings:
+    """The display's settings; where the data partition failed, their copy."""
+    from appliance.panel.boot_message import PROBLEM_FILE  # noqa: PLC0415
+
+    if PROBLEM_FILE.exists():
+        from appliance.setup import display_copy  # noqa: PLC0415
+
+        copy = display_copy.kept(config.BOOT_FILE.with_name(display_copy.NAME))
+        if copy is not None:
+            return copy
+    return config.load(errand.file, forgiving=True).settings.panel
 
 
 def main(daemon: Asked) -> None:

@@ -85,6 +85,7 @@ class Place:
             "POLAR_VERSION_FILE": self.folder / "version",
             "POLAR_PROBLEM": self.folder / "problem",
             "POLAR_MACHINE_ID": self.folder / "machine-id",
+            "POLAR_LEDS": self.folder / "leds",
             "BASH_ENV": self.folder / "cut",
             "STEPS": steps,
             "CUT_AT": cut,
@@ -265,6 +266,19 @@ def test_a_small_card_is_refused_and_left_alone(card: Card) -> None:
     assert card.problem() == ["Card too small", "Use 8 GB or more"]
     assert "has 6 GB. Use one of at least 8 GB." in done.stderr
     assert card.table() == before
+
+
+@pytest.mark.parametrize("name", ["ACT", "led0"])
+def test_the_boards_light_blinks_for_whoever_has_no_display(card: Card, name: str) -> None:
+    trigger = card.folder / "leds" / name / "trigger"
+    trigger.parent.mkdir(parents=True)
+    trigger.write_text("mmc0")
+    card.works()
+    assert trigger.read_text() == "mmc0"
+    call("umount", card.data)
+    call("debugfs", "-w", "-R", "ssv feature_incompat 0xfff0", card.partition)
+    assert card.start().returncode == 1
+    assert trigger.read_text() == "timer\n"
 
 
 def test_a_partition_of_somebody_else_is_left_alone(card: Card) -> None:
