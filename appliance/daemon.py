@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from appliance import config
 from appliance.errors import ApplianceError
@@ -57,12 +58,13 @@ def start(daemon: Asked) -> None:
     import asyncio  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
-    from appliance.host.journal import Fields  # noqa: PLC0415
+    from appliance.host.journal import Fields, log_uncaught  # noqa: PLC0415
     from appliance.host.systemd import set_up_logging  # noqa: PLC0415
     from appliance.web.redact import redact  # noqa: PLC0415
 
     fields = Fields(unit=f"polar-{daemon.name}.service", clean=redact)
     set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO, fields=fields)
+    log_uncaught()
     loaded = config.load(daemon.file, forgiving=True)
     for problem in loaded.problems:
         logging.getLogger(__name__).error("left out: %s", problem)
@@ -101,7 +103,19 @@ def main(daemon: Asked) -> None:
     try:
         start(daemon)
     except ApplianceError as error:
+        _end_with(error)
+
+
+def _end_with(error: ApplianceError) -> NoReturn:
+    """In the journal like every other line, with its fields and without secrets."""
+    import logging  # noqa: PLC0415
+
+    from appliance.host.journal import is_journal  # noqa: PLC0415
+
+    if not is_journal():
         sys.exit(f"Error: {error.long}")
+    logging.getLogger(__name__).critical("%s", error.long)
+    sys.exit(1)
 
 
 def _leave_out_openssl() -> None:
