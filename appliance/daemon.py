@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from appliance import config
 from appliance.errors import ApplianceError
+from appliance.settings_panel import PanelSettings
 
 DAEMONS = ("printer", "agent")
 ERRANDS = ("first-boot", "boot-message")  # of a start of the device, over in a moment
@@ -56,12 +58,13 @@ def start(daemon: Asked) -> None:
     import asyncio  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
-    from appliance.host.journal import Fields  # noqa: PLC0415
+    from appliance.host.journal import Fields, log_uncaught  # noqa: PLC0415
     from appliance.host.systemd import set_up_logging  # noqa: PLC0415
     from appliance.web.redact import redact  # noqa: PLC0415
 
     fields = Fields(unit=f"polar-{daemon.name}.service", clean=redact)
     set_up_logging(logging.DEBUG if daemon.verbose else logging.INFO, fields=fields)
+    log_uncaught()
     loaded = config.load(daemon.file, forgiving=True)
     for problem in loaded.problems:
         logging.getLogger(__name__).error("left out: %s", problem)
@@ -79,7 +82,20 @@ def _run_errand(errand: Asked) -> None:
     else:
         from appliance.panel.boot_message import show  # noqa: PLC0415
 
-        show(config.load(errand.file, forgiving=True).settings.panel)
+        show(_panel(errand))
+
+
+def _panel(errand: Asked) -> PanelSettings:
+    """The display's settings; where the data partition failed, their copy."""
+    from appliance.panel.boot_message import PROBLEM_FILE  # noqa: PLC0415
+
+    if PROBLEM_FILE.exists():
+        from appliance.setup import display_copy  # noqa: PLC0415
+
+        copy = display_copy.kept(config.BOOT_FILE.with_name(display_copy.NAME))
+        if copy is not None:
+            return copy
+    return config.load(errand.file, forgiving=True).settings.panel
 
 
 def main(daemon: Asked) -> None:
@@ -87,7 +103,19 @@ def main(daemon: Asked) -> None:
     try:
         start(daemon)
     except ApplianceError as error:
+        _end_with(error)
+
+
+def _end_with(error: ApplianceError) -> NoReturn:
+    """In the journal like every other line, with its fields and without secrets."""
+    import logging  # noqa: PLC0415
+
+    from appliance.host.journal import is_journal  # noqa: PLC0415
+
+    if not is_journal():
         sys.exit(f"Error: {error.long}")
+    logging.getLogger(__name__).critical("%s", error.long)
+    sys.exit(1)
 
 
 def _leave_out_openssl() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from image.wheelhouse import REPOSITORY
 
 SYSTEMD = REPOSITORY / "systemd"
-SYSTEM_FILES = REPOSITORY / "image/stage-appliance/02-system/files/root"
+SYSTEM_FILES = REPOSITORY / "image/stage-appliance/02-system/files/tree"
 # Where the stage puts what is not copied from one of the two trees.
 OWN_FOLDERS = ("opt/polar-appliance", "usr/lib/polar-appliance")
 OWN_LINKS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,52 @@ print(*[name for name in {foreign.split()!r} if sys.modules.get(name) is not Non
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert loaded.stdout.strip() == ""
+
+
+FAILING = """
+import sys, types
+from appliance import daemon
+from appliance.agent import main
+from appliance.errors import ApplianceError
+
+journal = types.ModuleType("systemd.journal")
+journal.send = lambda message, **fields: print(fields["PRIORITY"], fields["UNIT"], message)
+sys.modules["systemd"] = types.ModuleType("systemd")
+sys.modules["systemd.journal"] = journal
+
+async def run(settings, fields):
+    {how}
+
+main.run = run
+daemon.main(daemon.Asked("agent"))
+"""
+SECRET = "correct horse battery"
+ENDS = {
+    "group": f"raise ExceptionGroup('parts', [ValueError('password={SECRET}')])",
+    "ours": f"raise ApplianceError('It is password={SECRET}.')",
+    "thread": (
+        "import threading; one = threading.Thread(target=lambda: int('password="
+        f"{SECRET}')); one.start(); one.join(); sys.exit(1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_ends_a_daemon_is_in_the_journal_without_secrets(how: str, tmp_path: Path) -> None:
+    environment = os.environ | {"JOURNAL_STREAM": "8:1", "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILING.format(how=ENDS[how])],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "", "nothing goes past the handler that takes secrets out"
+    assert ended.stdout.startswith("2 polar-agent.service ")
+    assert "(removed)" in ended.stdout
+    assert SECRET not in ended.stdout
+    assert ("Traceback" in ended.stdout) is (how != "ours")
 
 
 def test_an_errand_without_a_display_ends_well(tmp_path: Path) -> None:

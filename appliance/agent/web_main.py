@@ -37,6 +37,7 @@ from appliance.host.network_api import HOTSPOT_ADDRESS, Clock, Link, Network
 from appliance.host.power import Power
 from appliance.polar.session import HelloFacts
 from appliance.printer.client import PrinterClient
+from appliance.setup import display_copy
 from appliance.setup.boot_file import BootFile
 from appliance.setup.makes import PrinterMakes
 from appliance.setup.radio import Radio
@@ -188,6 +189,7 @@ class Front:
             self._know_zones(),
             self._follow_use(),
             self._keep_again(),
+            self._keep_display(),
         ]
 
     async def close(self) -> None:
@@ -204,6 +206,13 @@ class Front:
 
         self.mdns = Mdns(bus, f"Polar Appliance {device_name()}", port)
         return self.mdns.serve()
+
+    async def _keep_display(self) -> None:
+        """Where it is found when the data partition is damaged; a change restarts the agent."""
+        panel = self._inside.settings.panel
+        if BOOT_FILE.parent.is_dir() and not panel.simulated:
+            path = BOOT_FILE.with_name(display_copy.NAME)
+            await asyncio.to_thread(display_copy.keep, panel, path)
 
     # What the parts ask.
 

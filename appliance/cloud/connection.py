@@ -15,11 +15,13 @@ from socketio.exceptions import SocketIOError
 
 from appliance.cloud.transport import Generation, Transport, WrongGeneration
 from appliance.errors import CloudError, ConfigError
+from appliance.host import clock
 
 OPEN_TIMEOUT = 20.0  # s; name, TCP, TLS and two round trips, also over a poor mobile link
 STALL_TIMEOUT = 5.0  # s; an event that nobody takes for so long means that the agent hangs
 QUEUE_LENGTH = 100  # events; a whole reconnect brings fewer than ten
 
+_NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN}
 
 
@@ -184,6 +186,9 @@ def _sentence(error: Exception, url: str, timeout: float) -> tuple[str, str]:
                 f"The name {error.host} cannot be found. Check the internet connection, and"
                 " cloud.url in the settings."
             )
+        case aiohttp.ClientConnectorCertificateError() if _too_early(error.certificate_error):
+            short = "Waits for the time"
+            long = clock.WAITING
         case aiohttp.ClientConnectorCertificateError():
             short = "Bad certificate"
             long = (
@@ -214,6 +219,14 @@ def _connect_sentence(error: OSError, url: str) -> tuple[str, str]:
     if isinstance(error, ConnectionRefusedError):
         return f"{url} refused the connection; its server may be down.", "Cloud down?"
     return f"{url} cannot be reached ({error}).", "Cloud unreachable"
+
+
+def _too_early(error: Exception) -> bool:
+    """The certificate begins later than it is here, and nothing has set this clock yet."""
+    begins = isinstance(error, tls.SSLCertVerificationError) and (
+        error.verify_code == _NOT_YET_VALID
+    )
+    return begins and clock.unsynchronized()
 
 
 def _verdict(error: Exception) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from appliance import RELEASED
@@ -17,6 +18,7 @@ from appliance import RELEASED
 log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at a clock that is not set
+TIMESYNC = Path("/run/systemd/timesync")  # there while systemd-timesyncd runs
 STEP = 5.0  # seconds by which it jumps when it is set; what is less is only being trimmed
 WAITING = (
     "Waits for the time: the clock is not set yet, and a secure connection needs it. "
@@ -36,6 +38,15 @@ def plausible(wall: float) -> bool:
 def needs_time(url: str) -> bool:
     """Whether ``url`` is spoken to through TLS."""
     return urlsplit(url).scheme.lower() in ("https", "wss")
+
+
+def unsynchronized(folder: Path = TIMESYNC) -> bool:
+    """Whether a time service runs here and has reached no server since the start.
+
+    The clock then is plausible and may be months late all the same: timesyncd starts it where
+    it stood when it was last kept, or when the image was built.
+    """
+    return folder.is_dir() and not (folder / "synchronized").exists()
 
 
 class HostClock:

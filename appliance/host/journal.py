@@ -8,9 +8,14 @@ beside the text among it, and so undo what is removed from the text here.
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 IDENTIFIER: Final = "polar-appliance"
 
@@ -78,6 +83,36 @@ class JournalHandler(logging.Handler):
             "JOB_ID": self._fields.job(),
         }
         return {name: text for name, text in fields.items() if text}
+
+
+def log_uncaught() -> None:
+    """Let an error that ends this process, or a thread of it, be logged like any other.
+
+    Python would write it to stderr, which reaches the journal as it is.
+    """
+    sys.excepthook = _uncaught
+    threading.excepthook = _ended_thread
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.critical("ended by an error", exc_info=(kind, error, trace))
+
+
+def _ended_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not issubclass(ended.exc_type, SystemExit):
+        name = ended.thread.name if ended.thread else "?"
+        log.critical(
+            "the thread %s was ended by an error",
+            name,
+            exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback),
+        )
+
+
+def is_journal() -> bool:
+    """Whether this process logs to the journal, rather than to somebody's terminal."""
+    return any(isinstance(one, JournalHandler) for one in logging.getLogger().handlers)
 
 
 def component(logger: str) -> str:

@@ -193,7 +193,7 @@ class BootFile:
     def _replace(self, data: bytes) -> None:
         """The whole file anew; FAT has neither owners nor modes, so none is asked for."""
         try:
-            _write(self._new, data)
+            write_flushed(self._new, data)
             with contextlib.suppress(OSError):
                 self._new.chmod(self._path.stat().st_mode & 0o777)
             self._new.replace(self._path)
@@ -237,11 +237,12 @@ def _write_if_new(path: Path, data: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data:
             return
-    _write(path, data)
+    write_flushed(path, data)
     sync_folder(path.parent)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_flushed(path: Path, data: bytes) -> None:
+    """Write a file of the boot partition, which knows no modes. Raises OSError."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()

@@ -13,6 +13,7 @@ from scripts.linting import archive, shells, units
 ROOT = Path(__file__).resolve().parents[2]
 STAGE = ROOT / "image/stage-appliance"
 TREE = ROOT / "systemd"
+SECOND_TREE = STAGE / "02-system/files/tree"
 
 
 def _shells() -> Iterator[str]:
@@ -24,7 +25,7 @@ def _shells() -> Iterator[str]:
 def _units() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="polar-lint-") as folder:
         root = Path(folder) / "root"
-        names = units.stage_root(TREE, root)
+        names = units.stage_root(root, TREE, SECOND_TREE)
         print(f"systemd-analyze: {len(names)} units")
         yield from units.problems(root, names)
     yield from units.too_open(TREE / units.UNITS)

@@ -10,22 +10,65 @@ from pathlib import Path
 
 UNITS = Path("usr/lib/systemd/system")
 SYSTEM_UNITS = Path("/") / UNITS
-# What the units start and what is not in the tree: the application is installed by the image.
-PROGRAMS = (Path("opt/polar-appliance/current/bin/python"),)
+# What the units start and what is not in the trees: the application, and Debian's own.
+PROGRAMS = tuple(
+    Path(program)
+    for program in (
+        "opt/polar-appliance/current/bin/python",
+        "bin/sh",
+        "usr/bin/ssh-keygen",
+        "usr/sbin/sshd",
+    )
+)
+# Stands for a unit of a package, so that what is laid over it can be read.
+STAND_IN = "[Unit]\nDescription=%s\n[Service]\nType=oneshot\nExecStart=/bin/sh\n"
+# What a generator makes of fstab.
+BOOT_MOUNT = """\
+[Unit]
+Before=local-fs.target
+[Mount]
+What=/dev/disk/by-label/bootfs
+Where=/boot/firmware
+"""
+START = "multi-user.target"
 DAEMONS = ("polar-printer.service", "polar-agent.service")
 EXPOSURE = 2.0  # the most that is allowed to a daemon
 _LEVEL = re.compile(r"Overall exposure level for \S+: (\d+\.\d+)")
 
 
-def stage_root(tree: Path, root: Path, system_units: Path = SYSTEM_UNITS) -> list[str]:
-    """Make ``root`` of systemd's own units and of ``tree``; the names of the tree's units."""
+def stage_root(root: Path, *trees: Path, system_units: Path = SYSTEM_UNITS) -> list[str]:
+    """Make ``root`` of systemd's own units and of ``trees``, all of them switched on.
+
+    Returns the names of the units to be verified: those of the trees, those that they change,
+    and the target of a start, which shows orders that bite their own tail.
+    """
     shutil.copytree(system_units, root / UNITS, symlinks=True)
-    shutil.copytree(tree, root, symlinks=True, dirs_exist_ok=True)
+    (root / UNITS / "boot-firmware.mount").write_text(BOOT_MOUNT, encoding="utf-8")
+    names = {START}
+    for tree in trees:
+        shutil.copytree(tree, root, symlinks=True, dirs_exist_ok=True)
+        if (tree / UNITS).is_dir():
+            names |= {path.name.removesuffix(".d") for path in (tree / UNITS).iterdir()}
     for program in PROGRAMS:
         (root / program).parent.mkdir(parents=True, exist_ok=True)
         (root / program).write_text("#!/bin/sh\n", encoding="utf-8")
         (root / program).chmod(0o755)
-    return sorted(path.name for path in (tree / UNITS).iterdir() if path.is_file())
+    for name in names:
+        _switch_on(root / UNITS / name)
+    return sorted(names)
+
+
+def _switch_on(unit: Path) -> None:
+    """What ``systemctl enable`` does."""
+    if not unit.exists():
+        unit.write_text(STAND_IN % unit.name, encoding="utf-8")
+    for line in unit.read_text(encoding="utf-8").splitlines():
+        if line.startswith("WantedBy="):
+            for target in line.partition("=")[2].split():
+                folder = unit.with_name(f"{target}.wants")
+                folder.mkdir(exist_ok=True)
+                if not (folder / unit.name).is_symlink():
+                    (folder / unit.name).symlink_to(f"../{unit.name}")
 
 
 def problems(root: Path, names: list[str]) -> Iterator[str]:

@@ -19,8 +19,9 @@ from appliance.agent import client, setup_answers, web_main
 from appliance.agent.main import run
 from appliance.config import CameraSettings, CameraSource, CloudSettings, PathSettings, Settings
 from appliance.errors import ApplianceError, StorageError
-from appliance.settings_panel import PanelSettings
+from appliance.settings_panel import DisplayKind, PanelSettings
 from appliance.settings_web import SetupSettings, WebSettings, WifiSettings
+from appliance.setup import display_copy
 from appliance.sim import network_memory
 from appliance.sim.cloud import CloudOptions, LocalCloud
 from appliance.sim.cloud_records import Account
@@ -274,3 +275,21 @@ async def test_a_password_of_the_boot_file_lets_in_where_there_is_no_panel(
         await laptop.send("/enter/password", password="let me in please")
         await laptop.until("/setup", "Welcome")
     assert "let me in" not in boot.read_text()
+
+
+async def test_the_display_is_kept_where_a_damaged_card_still_has_it(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, done, keep = asyncio.get_running_loop(), asyncio.Event(), display_copy.keep
+
+    def keeping(panel: PanelSettings, path: Path) -> None:
+        keep(panel, path)
+        loop.call_soon_threadsafe(done.set)
+
+    monkeypatch.setattr(display_copy, "keep", keeping)
+    (tmp_path / "boot").mkdir()
+    panel = PanelSettings(display=DisplayKind.SSD1306, i2c_port=9)
+    settings = msgspec.structs.replace(settings, panel=panel)
+    async with agent(settings), asyncio.timeout(PATIENCE):
+        await done.wait()
+    assert display_copy.kept(tmp_path / "boot" / display_copy.NAME) == panel

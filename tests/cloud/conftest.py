@@ -19,7 +19,17 @@ from tests.cloud.file_server import Bench, Server
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PEM file of a self-signed certificate for 127.0.0.1; its key lies beside it."""
-    folder = tmp_path_factory.mktemp("tls")
+    return _certificate(tmp_path_factory.mktemp("tls"), begins=-1)
+
+
+@pytest.fixture(scope="session")
+def later_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, valid from tomorrow on: what a clock that is late sees."""
+    return _certificate(tmp_path_factory.mktemp("later"), begins=1)
+
+
+def _certificate(folder: Path, *, begins: int) -> Path:
+    """``begins``: its first day, counted from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "status server")])
     now = datetime.datetime.now(datetime.UTC)
@@ -29,8 +39,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now + datetime.timedelta(days=begins))
+        .not_valid_after(now + datetime.timedelta(days=9))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
         )

@@ -10,6 +10,7 @@ from aiohttp import web
 from appliance.cloud import connection as module
 from appliance.cloud.connection import CloudConnection, tls_context
 from appliance.errors import CloudError, ConfigError
+from appliance.host import clock
 from tests.cloud.peers import PATIENCE, network, status_server
 
 
@@ -125,6 +126,25 @@ async def test_self_signed_is_refused_and_accepted_through_ca_file(
             await connection.close()
         report = await server.report()
         assert report["connections"] == 1
+
+
+async def test_a_certificate_of_tomorrow_waits_for_the_time_where_nothing_has_set_it(
+    later_certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """timesyncd starts the clock where the image was built: plausible, and months late."""
+    monkeypatch.setattr(clock.unsynchronized, "__defaults__", (tmp_path,))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(later_certificate, later_certificate.with_name("key.pem"))
+    trusting = tls_context(str(later_certificate))
+    async with await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0, ssl=server) as tls:
+        url = f"https://127.0.0.1:{tls.sockets[0].getsockname()[1]}"
+        with pytest.raises(CloudError) as refused:
+            await CloudConnection.open(url, ssl=trusting)
+        assert refused.value.long == clock.WAITING
+        assert len(refused.value.short) <= 20
+        (tmp_path / "synchronized").touch()
+        with pytest.raises(CloudError, match=r"does not prove that it is itself .*not yet valid"):
+            await CloudConnection.open(url, ssl=trusting)
 
 
 async def test_a_certificate_for_another_name_is_refused(certificate: Path) -> None:

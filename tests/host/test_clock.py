@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from appliance import RELEASED
-from appliance.host.clock import HostClock, needs_time, plausible
+from appliance.host.clock import HostClock, needs_time, plausible, unsynchronized
 
 TODAY = RELEASED + 20_000_000.0
 
@@ -60,6 +61,15 @@ def test_no_true_clock_is_before_the_release(wall: float, right: bool) -> None:
 )
 def test_only_what_is_secured_needs_the_time(url: str, needed: bool) -> None:
     assert needs_time(url) is needed
+
+
+def test_a_time_service_that_has_reached_nobody_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "timesync"
+    assert not unsynchronized(folder), "no time service runs: nothing can be said"
+    folder.mkdir()
+    assert unsynchronized(folder)
+    (folder / "synchronized").touch()
+    assert not unsynchronized(folder)
 
 
 async def test_waiting_ends_by_itself_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

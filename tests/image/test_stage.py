@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from image import stage
 from image.plan import STAGE
 
+SYSTEM = STAGE / "02-system"
+LAID_OVER = SYSTEM / "files/tree/usr/lib/systemd/system"
 HOST = "#!/bin/bash -e\ntrue\n"
 
 
@@ -75,3 +79,41 @@ def test_each_broken_rule_is_found(good: Path, name: str) -> None:
     found = list(stage.problems(good))
     assert len(found) == 1, found
     assert re.search(words, found[0])
+
+
+def masked() -> set[str]:
+    script = (SYSTEM / "00-run-chroot.sh").read_text().replace("\\\n", " ")
+    found = re.findall(r"^systemctl mask (.+)$", script, re.M)
+    return set(" ".join(found).split())
+
+
+def test_what_would_lay_files_over_those_of_the_root_stays_off() -> None:
+    made_with_the_image = {"systemd-sysusers", "systemd-hwdb-update", "ldconfig"}
+    assert {f"{name}.service" for name in made_with_the_image} <= masked()
+    assert "systemd-machine-id-commit.service" in masked(), "polar-data.service does it"
+
+
+@pytest.mark.parametrize("name", ["userconfig.service", "sshswitch.service", "ssh.service"])
+def test_what_a_file_on_the_boot_partition_asks_for_can_be_had(name: str) -> None:
+    assert name not in masked()
+
+
+def steps_before(unit: str) -> list[str]:
+    text = (LAID_OVER / f"{unit}.service.d/50-polar-appliance.conf").read_text()
+    return re.findall(r"^ExecStartPre=(.*)$", text, re.M)
+
+
+def test_ssh_has_keys_before_it_looks_for_them() -> None:
+    assert steps_before("ssh") == ["", "/usr/bin/ssh-keygen -A", "/usr/sbin/sshd -t"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_netplan_is_called_where_it_is_and_missed_by_nobody(tmp_path: Path, there: bool) -> None:
+    (step,) = steps_before("NetworkManager")
+    if there:
+        script(tmp_path / "netplan", "#!/bin/sh\necho netplan $*\n")
+    command = shlex.split(step.removeprefix("-+"))
+    done = subprocess.run(
+        command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("netplan generate\n" if there else "", "")

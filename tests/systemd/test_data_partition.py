@@ -85,6 +85,7 @@ class Place:
             "POLAR_VERSION_FILE": self.folder / "version",
             "POLAR_PROBLEM": self.folder / "problem",
             "POLAR_MACHINE_ID": self.folder / "machine-id",
+            "POLAR_LEDS": self.folder / "leds",
             "BASH_ENV": self.folder / "cut",
             "STEPS": steps,
             "CUT_AT": cut,
@@ -267,6 +268,19 @@ def test_a_small_card_is_refused_and_left_alone(card: Card) -> None:
     assert card.table() == before
 
 
+@pytest.mark.parametrize("name", ["ACT", "led0"])
+def test_the_boards_light_blinks_for_whoever_has_no_display(card: Card, name: str) -> None:
+    trigger = card.folder / "leds" / name / "trigger"
+    trigger.parent.mkdir(parents=True)
+    trigger.write_text("mmc0")
+    card.works()
+    assert trigger.read_text() == "mmc0"
+    call("umount", card.data)
+    call("debugfs", "-w", "-R", "ssv feature_incompat 0xfff0", card.partition)
+    assert card.start().returncode == 1
+    assert trigger.read_text() == "timer\n"
+
+
 def test_a_partition_of_somebody_else_is_left_alone(card: Card) -> None:
     card.pull()
     card.insert(SIZE, f"{TABLE}start={START + MIB}, size=204800, type=83\n")
@@ -312,7 +326,6 @@ KEPT = {
     "etc/machine-id": "abcdefabcdefabcdefabcdefabcdefab",
     "var/log/journal/x/system.journal": "log",
     "var/lib/NetworkManager/timestamps": "1",
-    "home/ann/file": "hers",
 }
 DROPPED = ["etc/NetworkManager/new.conf", "etc/passwd", "var/lib/cloud/instance", "var/cache/x"]
 
@@ -326,6 +339,9 @@ def use(place: Place) -> None:
     (system / "etc/NetworkManager").chmod(0o750)
     (system / "etc/ssh/ssh_host_ed25519_key").chmod(0o600)
     os.mknod(system / "etc/localtime", 0o20600, 0)  # the overlay's word for "removed"
+    os.mknod(system / "home/pi", 0o20600, 0)
+    (system / "home/ann").mkdir(mode=0o700)
+    (system / "home/ann/file").write_text("hers")
     (system / "var.work/work").mkdir(exist_ok=True)
 
 
@@ -339,6 +355,10 @@ def fits_the_new_root(place: Place) -> None:
     assert (system / "version").read_text() == "2\n"
     assert not (system / "next").exists()
     assert list((system / "var.work").iterdir()) == []
+    # A user of the same name can be made again, and finds the files.
+    assert [path.name for path in (system / "home").iterdir()] == ["earlier"]
+    assert (system / "home/earlier/ann/file").read_text() == "hers"
+    assert (system / "home/earlier/ann").stat().st_mode & 0o777 == 0o700
 
 
 def test_another_root_drops_all_but_what_is_the_devices_own(place: Place) -> None:
@@ -349,6 +369,18 @@ def test_another_root_drops_all_but_what_is_the_devices_own(place: Place) -> Non
     place.flash("2")
     place.succeed()
     fits_the_new_root(place)
+
+
+def test_a_second_home_of_the_same_name_replaces_none(place: Place) -> None:
+    place.succeed()
+    home = place.data / "system/home"
+    for version in ("2", "3"):
+        (home / "ann").mkdir()
+        (home / "ann/file").write_text(version)
+        place.flash(version)
+        place.succeed()
+    files = [path / "file" for path in (home / "earlier").iterdir()]
+    assert sorted(file.read_text() for file in files) == ["2", "3"]
 
 
 def test_a_cut_while_another_root_takes_over_loses_nothing(place: Place) -> None:

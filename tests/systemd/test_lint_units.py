@@ -31,6 +31,11 @@ MISTAKES = {
         "Description=An example\nRequires=polar-nothing.service",
         "polar-nothing.service not found",
     ),
+    "circle": (
+        "Description=An example",
+        "Description=An example\nBefore=local-fs.target",
+        "Found ordering cycle on",
+    ),
 }
 
 
@@ -48,7 +53,7 @@ def tree(tmp_path: Path) -> Path:
 def verified(tree: Path, text: str, name: str = "example.service") -> list[str]:
     (tree / units.UNITS / name).write_text(text)
     root = tree.with_name("root")
-    return list(units.problems(root, units.stage_root(tree, root)))
+    return list(units.problems(root, units.stage_root(root, tree)))
 
 
 def test_a_good_unit_makes_no_noise(tree: Path) -> None:
@@ -60,6 +65,22 @@ def test_each_mistake_is_found(tree: Path, mistake: str) -> None:
     old, new, words = MISTAKES[mistake]
     found = verified(tree, GOOD.replace(old, new))
     assert any(re.search(words, line) for line in found), found
+
+
+def test_what_is_laid_over_a_unit_of_a_package_is_read_too(tree: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    file = second / units.UNITS / "cloud-example.service.d/50-polar-appliance.conf"
+    file.parent.mkdir(parents=True)
+    root = tmp_path / "root"
+    for name, text, words in (
+        ("good", "[Unit]\nAfter=boot-firmware.mount\n", ""),
+        ("key", "[Unit]\nAftre=boot-firmware.mount\n", "Aftre"),
+        ("circle", "[Unit]\nBefore=local-fs.target\n", "ordering cycle"),
+    ):
+        file.write_text(text)
+        found = list(units.problems(root / name, units.stage_root(root / name, tree, second)))
+        assert bool(found) == bool(words), found
+        assert words in "".join(found)
 
 
 def test_a_mount_with_a_dash_in_its_folder(tree: Path) -> None:

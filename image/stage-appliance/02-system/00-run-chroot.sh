@@ -12,5 +12,11 @@ systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-
     systemd-firstboot.service NetworkManager-wait-online.service \
     bluetooth.service hciuart.service regenerate_ssh_host_keys.service
 
+# Made with the image, or by polar-data.service: users, which would come to lie above those of
+# this root; the index of hardware and that of messages; the cache of libraries; the machine's
+# id. Not systemd-update-done: what else asks whether /usr is newer runs once, not at each start.
+systemctl mask systemd-sysusers.service systemd-hwdb-update.service \
+    systemd-journal-catalog-update.service ldconfig.service systemd-machine-id-commit.service
+
 echo uninitialized > /etc/machine-id
 rm -f /var/lib/dbus/machine-id

@@ -14,8 +14,8 @@ touch "${boot}/config.txt"
 sed -i '/^# Polar Appliance$/,$d' "${boot}/config.txt"
 cat files/config.txt >> "${boot}/config.txt"
 
-(cd files/root && find . -type f) | while read -r file; do
-    install -D -m 0644 "files/root/${file}" "${ROOTFS_DIR}/${file}"
+(cd files/tree && find . -type f) | while read -r file; do
+    install -D -m 0644 "files/tree/${file}" "${ROOTFS_DIR}/${file}"
 done
 
 # pi-gen's last steps take the console's login away in favour of a dialogue, which is not used

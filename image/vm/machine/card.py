@@ -110,6 +110,7 @@ def _make(path: Path, below: Path, form: str) -> None:
 
 
 def differences(old: Path, new: Path) -> Iterator[int]:
+    """Where a chunk of ``new`` is not that of ``old``: offsets in bytes."""
     with old.open("rb") as one, new.open("rb") as other:
         for number in range(old.stat().st_size // MIB):
             first, second = one.read(MIB), other.read(MIB)

@@ -54,6 +54,7 @@ drop_what_an_older_root_left() {
     if [[ $version != "$(known_version)" ]]; then
         copy_kept "$next"
         exchange_layers "$next"
+        set_homes_aside
         note_version "$version"
     fi
 }
@@ -109,6 +110,20 @@ exchange_layers() {
     rm -rf "$DATA/system/home.work" # belongs to the old root's layer
     sync -f "$DATA"
     rm -rf "$next"
+}
+
+# The new root knows none of the users of the old one, and where a home of that name lies already
+# no user can be made, or one with another number. Files of people are not ours to drop.
+set_homes_aside() {
+    local path earlier=$DATA/system/home/earlier
+    for path in "$DATA"/system/home/*; do
+        if [[ -c $path ]]; then
+            rm "$path" # the overlay's word for "removed"
+        elif [[ -e $path && $path != "$earlier" ]]; then
+            install -d -m 0755 "$earlier"
+            mv -T --backup=numbered "$path" "$earlier/$(basename "$path")"
+        fi
+    done
 }
 
 note_version() {
