@@ -105,7 +105,20 @@ build_with_root() {
     (cd "$work/pi-gen" && ./build.sh -c "$work/config")
 }
 
+# What a build that failed or was stopped has left: pi-gen refuses to begin beside it. One that
+# runs stays, and pi-gen says so.
+remove_leftover() {
+    local left
+    left=$(docker ps --all --quiet --filter "name=^/?$CONTAINER_NAME\$" \
+        --filter status=exited --filter status=created --filter status=dead)
+    if [ -n "$left" ]; then
+        docker rm --volumes "$left" > /dev/null
+    fi
+}
+
 build_with_docker() {
+    export CONTAINER_NAME=polar-appliance-build
+    remove_leftover
     write_config /pi-gen /appliance /wheels > "$work/config"
     (
         cd "$work/pi-gen"

@@ -24,8 +24,21 @@ install -d "${ROOTFS_DIR}/usr/lib/systemd/system/getty.target.wants"
 ln -sfn ../getty@.service \
     "${ROOTFS_DIR}/usr/lib/systemd/system/getty.target.wants/getty@tty1.service"
 
+# One word for all that we put in, the same for the same content: two builds of a day from files
+# that nobody has committed are two versions.
+content_of() {
+    tar --create --sort=name --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner \
+        --mode=u+rw,go-w,a+rX --directory="$1" .
+}
+stage="$(realpath ..)"
+content="$(
+    for folder in "${stage}" "${stage}/../../systemd" "${APPLIANCE_WHEELS}"; do
+        content_of "${folder}"
+    done | sha256sum | cut -c1-12
+)"
+
 # Different for each build: what lies above /etc and /var was made for one root alone.
 version="$(readlink "${ROOTFS_DIR}/opt/polar-appliance/current")"
 install -d "${ROOTFS_DIR}/usr/lib/polar-appliance"
-echo "${version} ${IMG_DATE} ${APPLIANCE_COMMIT:-unknown}" \
+echo "${version} ${IMG_DATE} ${APPLIANCE_COMMIT:-unknown} ${content}" \
     > "${ROOTFS_DIR}/usr/lib/polar-appliance/image-version"
