@@ -23,6 +23,7 @@ WantedBy=multi-user.target
 """
 MISTAKES = {
     "key": ("ProtectSystem=", "ProtectSytem=", "Unknown key.*ProtectSytem"),
+    "key like a later one": ("Type=oneshot", "RestartStep=6", "Unknown key.*RestartStep"),
     "value": ("Type=oneshot", "Type=once", "once"),
     "section": ("[Install]", "[Instal]", "Instal"),
     "program": ("/example", "/exampel", "exampel is not executable"),
@@ -58,6 +59,11 @@ def verified(tree: Path, text: str, name: str = "example.service") -> list[str]:
 
 def test_a_good_unit_makes_no_noise(tree: Path) -> None:
     assert verified(tree, GOOD) == []
+
+
+def test_keys_that_only_the_cards_systemd_knows_make_no_noise(tree: Path) -> None:
+    newer = "Type=oneshot\nRestartSec=1\nRestartSteps=6\nRestartMaxDelaySec=5"
+    assert verified(tree, GOOD.replace("Type=oneshot", newer)) == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

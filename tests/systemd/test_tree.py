@@ -56,6 +56,10 @@ def test_a_daemon_comes_back_for_ever(name: str) -> None:
     unit = DAEMONS[name]
     assert values(unit, "Restart") == ["always"]
     assert values(unit, "StartLimitIntervalSec") == ["0"]
+    # Slower each time, and never so slow that a person would think it is gone.
+    first, longest = (int(values(unit, key)[0]) for key in ("RestartSec", "RestartMaxDelaySec"))
+    assert first < longest <= 20
+    assert int(values(unit, "RestartSteps")[0]) > 1
     assert values(unit, "Type") == ["notify"]
     assert int(values(unit, "WatchdogSec")[0]) >= 30
     assert values(unit, "ExecStart") == [
@@ -163,6 +167,15 @@ def test_the_hardware_watchdog_is_long_under_either_driver(key: str) -> None:
     seconds = int(parser["Manager"][key])
     assert seconds >= 60
     assert seconds % HARDWARE_LIMIT > HARDWARE_LIMIT / 2
+
+
+@pytest.mark.parametrize("name", ["etc", "var", "home"])
+def test_no_overlay_waits_for_what_comes_after_it(name: str) -> None:
+    """By default a mount is after local-fs-pre.target, which is after who reads /etc."""
+    unit = UNITS / f"{name}.mount"
+    assert values(unit, "DefaultDependencies") == ["no"]
+    assert {"local-fs.target", "umount.target"} <= words(unit, "Before")
+    assert words(unit, "Conflicts") == {"umount.target"}
 
 
 def test_a_slow_start_of_python_is_no_failed_line_on_the_display() -> None:
