@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -19,8 +21,12 @@ class Journal:
     def __init__(self, command: Sequence[str]) -> None:
         self.entries: list[Entry] = []
         self._grown = threading.Condition()
+        # A group of its own: nsenter waits for journalctl, and would leave it behind.
         self._process = subprocess.Popen(
-            list(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            list(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -37,7 +43,8 @@ class Journal:
 
     def close(self) -> None:
         """Stop following; the entries stay. May be called again."""
-        self._process.kill()
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._thread.join()
 

@@ -72,9 +72,7 @@ class Card:
         self.folder = self.folder / self.name
         for part in ("upper", "work", "root", "data", "boot"):
             (self.folder / part).mkdir(parents=True)
-        lower = ":".join(map(str, self.layers))
-        options = f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}"
-        run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
+        self._mount_root()
         if self.plain:
             for place in ("data", "boot/firmware"):
                 (self.root / place).mkdir(parents=True, exist_ok=True)
@@ -118,6 +116,20 @@ class Card:
         self.boot_file.write_text(text)
         os.chown(self.boot_file, 0, 870)
         self.boot_file.chmod(0o660)
+
+    def _mount_root(self) -> None:
+        lower = ":".join(map(str, self.layers))
+        options = f"lowerdir={lower},upperdir={self.upper},workdir={self.folder / 'work'}"
+        run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
+
+    def keep_machine_id(self) -> None:
+        """After the first start: what data-partition writes into the root of a card, and leaves
+        alone in a container, whose root belongs to somebody else.
+        """
+        kept = self.data / "system/etc/machine-id"
+        run("umount", self.root)
+        self._mount_root()  # it was made read-only from inside
+        shutil.copyfile(kept, self.root / "etc/machine-id")
 
     def mount_data(self) -> None:
         """An empty data partition."""
@@ -184,9 +196,8 @@ class Container:
             story = self._story()
             self.kill()
             raise AssertionError(f"{error}\n{story}") from error
-        # It ends with nsenter, which waits for it from outside.
-        follow = ("setpriv", "--pdeathsig", "KILL", "journalctl", "-b", "-f", "-o", "json")
-        self._journal = Journal([*self._enter(), *follow, "-n", "all"])
+        follow = ("journalctl", "-b", "-f", "-o", "json", "-n", "all")
+        self._journal = Journal([*self._enter(), *follow])
         self.running.append(self)
 
     def _start(self) -> None:

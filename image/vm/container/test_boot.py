@@ -30,6 +30,7 @@ def test_boot_is_about_as_quick_as_without_us(
     seconds: dict[str, list[float]] = {name: [] for name in cards}
     for card in cards.values():  # the first boot of each makes keys and folders
         _boot(card, base)
+    cards["with"].keep_machine_id()
     for _ in range(BOOTS):
         for name, card in cards.items():
             seconds[name].append(_boot(card, base))
