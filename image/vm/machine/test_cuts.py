@@ -37,7 +37,9 @@ from image.vm.machine.world import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SEED = int(os.environ.get("POLAR_VM_SEED", random.SystemRandom().randrange(10**6)))
-SETUPS, PRINTS, UPDATES = 7, 7, 6
+CUTS = int(os.environ.get("POLAR_VM_CUTS", "20"))
+SETUPS = PRINTS = (CUTS + 2) // 3
+UPDATES = CUTS - SETUPS - PRINTS
 END_LIMIT = 300.0  # seconds from a start until the cloud knows how an interrupted job ended
 
 

@@ -49,19 +49,23 @@ async def machine(folder: Path, cloud: LocalCloud) -> AsyncIterator[Machine]:
         await keep_journal(started, "pins")
 
 
-async def drive(machine: Machine, pin: int, *, high: bool) -> None:
-    """Give the line a level from outside, as a switch does."""
-    pull = "pull-up" if high else "pull-down"
-    await machine.shell.run(
-        f"echo {pull} >/sys/devices/platform/$(cat {CHIP}/dev_name)/"
+def _pull(pin: int) -> str:
+    """Where the level that a line is given from outside is written."""
+    return (
+        f"/sys/devices/platform/$(cat {CHIP}/dev_name)/"
         f"$(cat {CHIP}/bank0/chip_name)/sim_gpio{pin}/pull"
     )
 
 
+async def drive(machine: Machine, pin: int, *, high: bool) -> None:
+    """Give the line a level from outside, as a switch does."""
+    await machine.shell.run(f"echo {'pull-up' if high else 'pull-down'} >{_pull(pin)}")
+
+
 async def press(machine: Machine, pin: int) -> None:
     """A short press of a button that pulls its line down."""
-    await drive(machine, pin, high=False)
-    await drive(machine, pin, high=True)
+    place = _pull(pin)
+    await machine.shell.run(f"line={place}; echo pull-down >$line; sleep 0.2; echo pull-up >$line")
 
 
 async def test_the_doctor_hears_keys_and_the_door(machine: Machine) -> None:
