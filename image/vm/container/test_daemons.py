@@ -28,7 +28,7 @@ def test_watchdog_bites_the_agent_alone(appliance: Container, talk: Talk) -> Non
     before = int(appliance.prop("polar-agent.service", "NRestarts"))
     mark = appliance.journal.mark()
     appliance.run("kill", "-STOP", appliance.prop("polar-agent.service", "MainPID"))
-    appliance.journal.wait_for_text("Watchdog timeout", "polar-agent.service", mark, limit=90)
+    appliance.journal.wait_for_text("Watchdog timeout", "polar-agent.service", mark, limit=150)
     appliance.journal.wait(started("polar-agent.service"), "the agent is started again", mark)
     assert int(appliance.prop("polar-agent.service", "NRestarts")) == before + 1
     assert appliance.show("polar-printer.service", "MainPID", "NRestarts") == printer
