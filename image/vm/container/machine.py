@@ -307,11 +307,12 @@ class Container:
         if self._process is not None and self._process.poll() is None:
             if self._journal is not None:
                 self._journal.close()  # its process in there would keep file systems busy
-            self.run("systemctl", "poweroff", "--no-block", check=False)
+            # It may be gone before it could say that all is well.
+            asked = self.run("systemctl", "poweroff", "--no-block", check=False)
             try:
                 self._process.wait(STOP_LIMIT)
             except subprocess.TimeoutExpired as error:
-                text = self.console_text()
+                text = f"{asked.returncode} {asked.stdout}{asked.stderr}\n{self._story()}"
                 self.kill()
                 raise AssertionError(f"It did not shut down.\n{text}") from error
         self.kill()

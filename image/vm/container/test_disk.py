@@ -50,7 +50,6 @@ def test_on_a_full_disk(small: Container, world: World, its_printer: Adapter) ->
     lives(small)
     filler.unlink()
     gcode = moves(100)
-    world.wait_online(serial)
     printed = world.start(serial, "printed.gcode", gcode)
     assert world.wait_end(serial, printed).ending == "completed"
     assert its_printer.executed(gcode) == moves_of(gcode)

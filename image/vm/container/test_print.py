@@ -18,9 +18,8 @@ FOR_EVER = 100_000
 
 
 @pytest.fixture(autouse=True)
-def _ready(talk: Talk, world: World, printer: Adapter) -> Iterator[None]:
-    """The printer answers, the plate is clear, the cloud is there; after it nothing prints."""
-    world.wait_online(talk.serial())
+def _ready(talk: Talk, printer: Adapter) -> Iterator[None]:
+    """The printer answers, the plate is clear; after it nothing prints."""
     talk.be_ready()
     yield
     talk.be_ready()

@@ -65,7 +65,8 @@ class World:
         return found[0]
 
     def start(self, serial: str, name: str, gcode: str) -> str:
-        """Queue a file for a printer and let it print it; the job's id."""
+        """Queue a file for a printer and let it print it, once it is there; the job's id."""
+        self.wait_online(serial)
 
         async def ask() -> str:
             job_id = self.cloud.queue(name, gcode.encode(), serial)
