@@ -98,6 +98,15 @@ def test_what_a_file_on_the_boot_partition_asks_for_can_be_had(name: str) -> Non
     assert name not in masked()
 
 
+@pytest.mark.parametrize(("name", "partitions"), [("fstab", 2), ("cmdline.txt", 1)])
+def test_pi_gen_names_the_partitions_where_they_are_meant(name: str, partitions: int) -> None:
+    """It replaces the first such word of each line, in comments too (04-set-partuuid)."""
+    text = (SYSTEM / "files" / name).read_text()
+    lines = [line for line in text.splitlines() if re.search("BOOTDEV|ROOTDEV", line)]
+    assert len(lines) == len(re.findall("BOOTDEV|ROOTDEV", text)) == partitions
+    assert not [line for line in lines if line.startswith("#")]
+
+
 def steps_before(unit: str) -> list[str]:
     text = (LAID_OVER / f"{unit}.service.d/50-polar-appliance.conf").read_text()
     return re.findall(r"^ExecStartPre=(.*)$", text, re.M)
