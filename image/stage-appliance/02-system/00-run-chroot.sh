@@ -18,5 +18,9 @@ systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-
 systemctl mask systemd-sysusers.service systemd-hwdb-update.service \
     systemd-journal-catalog-update.service ldconfig.service systemd-machine-id-commit.service
 
+# GStreamer's package makes its clock's helper root's own (setuid) where capabilities cannot be set,
+# as under pi-gen. Nothing here keeps time by PTP.
+chmod 0644 /usr/lib/*/gstreamer1.0/gstreamer-1.0/gst-ptp-helper
+
 echo uninitialized > /etc/machine-id
 rm -f /var/lib/dbus/machine-id

@@ -83,6 +83,12 @@ def test_own_files_belong_to_root_and_only_root_may_write(own: Path) -> None:
     assert not wrong
 
 
+def test_nobody_becomes_root_through_the_encoder(appliance: Container) -> None:
+    """GStreamer's helper for PTP is setuid, or has capabilities; here nobody may start it."""
+    find = ("find", "/usr/lib", "-xdev", "-name", "gst-ptp-helper", "-printf", "%m\\n")
+    assert appliance.out(*find).strip() == "644"
+
+
 def test_no_other_port_is_open(appliance: Container) -> None:
     """Our page, mDNS, and the client's end of DHCP; no SSH."""
     lines = _sockets(appliance, "-lntup")
