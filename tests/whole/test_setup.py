@@ -441,6 +441,7 @@ async def _stranger(owner: Owner) -> None:
     async with aiohttp.ClientSession(owner.world.page, headers={"Accept": "text/html"}) as http:
         for route in routes:
             path = route.path.replace("{name}", "a").replace("{act}", "cancel")
+            path = path.replace("{key}", "a")
             path = f"/setup/{Step.CLOUD}" if "{step" in path else path
             async with http.request(route.method, path, allow_redirects=False) as answer:
                 text = await answer.text()
