@@ -117,6 +117,7 @@ def test_dnsmasq_is_told_every_name_and_option_114() -> None:
     lines = [line for line in DNSMASQ.splitlines() if not line.startswith("#")]
     assert lines == [
         "address=/#/10.42.0.1",
+        "local=/#/",
         "dhcp-option-force=114,http://10.42.0.1/captive-portal",
     ]
 

@@ -74,7 +74,7 @@ async def test_a_phone_joins_and_gets_an_address(machine: Machine) -> None:
 
 async def test_every_name_leads_to_us(machine: Machine) -> None:
     for name in ("connectivitycheck.gstatic.com", "captive.apple.com", "anything.example"):
-        told = await machine.shell.run(f"{PHONE} {BUSYBOX} nslookup -type=a {name} {GATEWAY}")
+        told = await machine.shell.run(f"{PHONE} {BUSYBOX} nslookup {name} {GATEWAY}")
         assert GATEWAY in told.split("Name:")[-1]
 
 
