@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from image.vm.container.adapter import Adapter
-from image.vm.container.machine import Card, Container
+from image.vm.container.machine import Card, Container, run
 from image.vm.container.talk import Talk
 from image.vm.container.world import World
 
@@ -80,6 +80,9 @@ Figure = Callable[[str], None]
 def new_card(pytestconfig: pytest.Config, base: Path, own: Path) -> NewCard:
     """Makes cards, as they come from the writing program: nothing on the data partition."""
     folder = Path(pytestconfig.getoption("--root-folder")) / "cards"
+    # In memory: a container that is shut down would wait for all that this machine writes.
+    folder.mkdir(exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "cards", folder)
 
     def make(*, plain: bool = False, data_size: str = "512M") -> Card:
         layers = [base] if plain else [own, base]

@@ -26,7 +26,7 @@ from typing import ClassVar, Self
 from image.vm.container.journal import Journal
 
 BOOT_LIMIT = 90.0  # seconds until all jobs of the boot are done, on a loaded machine
-STOP_LIMIT = 60.0
+STOP_LIMIT = 180.0  # a shutdown waits for what the whole machine is writing
 COMMAND_LIMIT = 60.0
 PORTS = Path("/dev/pts")  # of this namespace alone; see ports.py
 INSIDE_PORTS = "/dev/serial-ports"
