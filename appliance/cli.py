@@ -199,26 +199,10 @@ def print_file(options: Options, file: Path, no_wait: bool, without_agent: bool)
 @click.pass_obj
 def slice_model(options: Options, model: Path, profile: Path | None, output: Path | None) -> None:
     """Make G-code of a MODEL (STL or 3MF)."""
-    from appliance.slicing.api import Progress, Request  # noqa: PLC0415
-    from appliance.slicing.slicer import Slicer  # noqa: PLC0415
-    from appliance.slicing.words import Line, summary  # noqa: PLC0415
+    from appliance.slicing.command import request_for, slice_and_tell  # noqa: PLC0415
 
-    target = (output or model.with_suffix(".gcode")).resolve()
-    if target == model.resolve():
-        raise click.UsageError("The output would replace the model: name another with -o.")
-    line = Line(terminal=sys.stdout.isatty())
-
-    def show(progress: Progress) -> None:
-        click.echo(line.show(progress), nl=False)
-
-    request = Request(model.resolve(), profile and profile.resolve(), target, model.name)
-    try:
-        sliced = _run(Slicer(options.settings().slicing, None).slice(request, show))
-    finally:
-        click.echo(line.end(), nl=False)
-    for note in sliced.notes:
-        click.secho(f"Note: {note}", fg="yellow", err=True)
-    click.echo(summary(sliced))
+    request = request_for(model, profile, output)
+    _run(slice_and_tell(options.settings().slicing, request))
 
 
 @cli.command()
