@@ -8,6 +8,7 @@ are gone with it.
 from __future__ import annotations
 
 import itertools
+import contextlib
 import os
 import pty
 import re
@@ -282,7 +283,9 @@ class Container:
                 if found := re.search(r"^X_NSPAWN_LEADER_PID=(\d+)$", message, re.M):
                     self.pid = int(found[1])
                 if re.search(r"^READY=1$", message, re.M):
-                    return
+                    break
+        # A full socket would make systemd itself wait for us.
+        threading.Thread(target=_drain, args=(self._notices,), daemon=True).start()
 
     def _read_console(self, master: int) -> None:
         try:
@@ -334,6 +337,7 @@ class Container:
             self._dhcp.wait()
             self._dhcp = None
         if self._notices is not None:
+            self._notices.shutdown(socket.SHUT_RDWR)  # ends the thread that reads it
             self._notices.close()
             self._notices = None
 
@@ -401,6 +405,12 @@ class Container:
         begun = int(self.show("", "UserspaceTimestampMonotonic")["UserspaceTimestampMonotonic"])
         done = int(self.prop("multi-user.target", "ActiveEnterTimestampMonotonic"))
         return (done - begun) / 1e6
+
+
+def _drain(notices: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # closed meanwhile
+        while notices.recv(65536):
+            pass
 
 
 class _PidFd:
