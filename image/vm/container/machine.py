@@ -7,8 +7,8 @@ are gone with it.
 
 from __future__ import annotations
 
-import itertools
 import contextlib
+import itertools
 import os
 import pty
 import re
