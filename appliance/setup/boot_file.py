@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 import msgspec
@@ -23,9 +22,10 @@ from appliance import config
 from appliance.errors import ConfigError, StorageError
 from appliance.printer.api import Problem
 from appliance.settings_web import WifiSettings
+from appliance.setup import fat
 from appliance.setup.api import BootFileNews
 from appliance.setup.toml_wipe import wiped
-from appliance.store import Record, sync_folder
+from appliance.store import Record
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,6 @@ class BootFile:
     def __init__(self, path: Path, state: Path) -> None:
         self._path = path
         self._beside = path.with_name(PROBLEM_NAME)
-        self._new = path.with_name(f"{path.name}.new")
         self._record = Record(state / RECORD_NAME, Taken)
 
     def read(self) -> BootOrder:
@@ -121,10 +120,11 @@ class BootFile:
 
     def _sweep(self) -> None:
         """Remove what a power cut left of a replacement: it may hold a secret."""
+        left = fat.unfinished(self._path)
         try:
-            self._new.unlink(missing_ok=True)
+            left.unlink(missing_ok=True)
         except OSError as error:
-            log.warning("%s cannot be removed: %s", self._new, error.strerror)
+            log.warning("%s cannot be removed: %s", left, error.strerror)
 
     def _bytes(self) -> bytes | None:
         try:
@@ -173,7 +173,7 @@ class BootFile:
         try:
             data = self._bytes()
             if data is not None and (emptied := wiped(data, [key])) != data:
-                self._replace(emptied)
+                fat.replace(self._path, emptied)
         except (OSError, ValueError, ConfigError) as error:
             log.warning("%s is not wiped from %s: %s", key, self._path, _reason(error))
             if data is not None:
@@ -189,18 +189,6 @@ class BootFile:
         problem = Problem("Wipe boot file", long)
         self.report(problem)
         return problem
-
-    def _replace(self, data: bytes) -> None:
-        """The whole file anew; FAT has neither owners nor modes, so none is asked for."""
-        try:
-            write_flushed(self._new, data)
-            with contextlib.suppress(OSError):
-                self._new.chmod(self._path.stat().st_mode & 0o777)
-            self._new.replace(self._path)
-        except OSError:
-            self._sweep()
-            raise
-        sync_folder(self._path.parent)
 
 
 def _asks(wifi: WifiSettings, taken: Taken, digest: str) -> bool:
@@ -237,13 +225,4 @@ def _write_if_new(path: Path, data: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == data:
             return
-    write_flushed(path, data)
-    sync_folder(path.parent)
-
-
-def write_flushed(path: Path, data: bytes) -> None:
-    """Write a file of the boot partition, which knows no modes. Raises OSError."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    fat.write(path, data)

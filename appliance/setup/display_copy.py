@@ -14,9 +14,8 @@ import msgspec
 from appliance import config
 from appliance.errors import ConfigError
 from appliance.settings_panel import DisplayKind, PanelSettings
-from appliance.setup.boot_file import write_flushed
+from appliance.setup import fat
 from appliance.setup.toml_text import toml_text
-from appliance.store import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,4 @@ def _text(panel: PanelSettings) -> str:
 def _write_if_new(path: Path, data: bytes) -> None:
     if path.is_file() and path.read_bytes() == data:
         return
-    new = path.with_name(f"{path.name}.new")
-    write_flushed(new, data)
-    new.replace(path)
-    sync_folder(path.parent)
+    fat.replace(path, data)

@@ -10,11 +10,11 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[3]
 NOW = TOP / ".vm/now"
 MIB = 1024 * 1024
-BOOT_START = 8 * MIB
+BOOT_START, BOOT_SIZE = 8 * MIB, 512 * MIB
 ROOT_START, ROOT_SIZE = 520 * MIB, 4096 * MIB
 DATA_START, DATA_SIZE = 6144 * MIB, 2048 * MIB
 CHUNK = 64 * 1024
-MENDED = 1  # e2fsck's code when it corrected something
+MENDED = 1  # the code of e2fsck and fsck.fat when they corrected something
 
 
 def run(*command: str | Path) -> str:
@@ -82,6 +82,17 @@ class Card:
         """The whole card as a raw file."""
         run("qemu-img", "convert", "-O", "raw", self.path, to)
         return to
+
+    def boot_file(self, work: Path) -> str:
+        """What polar-appliance.toml says once the next start's check has mended the FAT."""
+        part = self.partition(work / "boot.img", BOOT_START, BOOT_SIZE)
+        mended = subprocess.run(
+            ["fsck.fat", "-a", part], capture_output=True, text=True, check=False
+        )
+        assert mended.returncode in (0, MENDED), mended.stdout
+        told = run("mtype", "-i", part, "::polar-appliance.toml")
+        part.unlink()
+        return told
 
     def check(self, work: Path) -> None:
         """Both ext4 file systems are sound but for what every start mends without asking.

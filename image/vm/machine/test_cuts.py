@@ -63,6 +63,7 @@ class Bench:
         self.identity: Identity | None = None
         self.setup_time = 0.0  # seconds from a first start to the registration
         self.cuts = 0
+        self.cloud_line = boot_file(cloud, account=False).splitlines()[1]
 
     async def flash(self) -> None:
         """A new card in the machine, which is off."""
@@ -97,6 +98,7 @@ class Bench:
         print(f"cut {self.cuts:2}: {wait:5.1f} s after {what}")  # noqa: T201
         await self.machine.cut()
         await asyncio.to_thread(self.machine.card.check, self.folder)
+        assert self.cloud_line in await asyncio.to_thread(self.machine.card.boot_file, self.folder)
 
     async def no_loops(self) -> None:
         """No unit of ours was started twice."""
@@ -165,19 +167,40 @@ async def test_a_cut_of_a_print(bench: Bench, number: int) -> None:
 
 @pytest.mark.parametrize("number", range(UPDATES))
 async def test_a_cut_of_an_update_of_state(bench: Bench, number: int) -> None:
-    """A job that has just been taken on, or a new root that drops what lay above the old one."""
-    if number % 2:
-        await bench.cloud.wait_for(code_is(0, 15), PRINT_LIMIT)
-        job_id = bench.cloud.queue(f"taken {number}", model(layers=400))
-        await bench.cloud.start_print(job_id)
-        await bench.cut(bench.random.uniform(0.0, 3.0), "a job was sent")
-    else:
-        await bench.machine.shell.run(
-            "mount -o remount,rw / && echo new$RANDOM >/usr/lib/polar-appliance/image-version "
-            "&& sync && mount -o remount,ro /"
-        )
-        await bench.machine.cut()
-        await bench.machine.switch_on()
-        await bench.cut(bench.random.uniform(0.2, 0.7) * bench.setup_time, "a new root's start")
+    """A new root, a job that has just been taken on, settings that were just written."""
+    await (_new_root, _taken_job, _new_boot_file)[number % 3](bench)
     await bench.start()
     await bench.no_loops()
+
+
+async def _new_root(bench: Bench) -> None:
+    """It drops what lay above the old one."""
+    await bench.machine.shell.run(
+        "mount -o remount,rw / && echo new$RANDOM >/usr/lib/polar-appliance/image-version "
+        "&& sync && mount -o remount,ro /"
+    )
+    await bench.machine.cut()
+    await bench.machine.switch_on()
+    await bench.cut(bench.random.uniform(0.2, 0.7) * bench.setup_time, "a new root's start")
+
+
+async def _taken_job(bench: Bench) -> None:
+    await bench.cloud.wait_for(code_is(0, 15), PRINT_LIMIT)
+    job_id = bench.cloud.queue("taken", model(layers=400))
+    await bench.cloud.start_print(job_id)
+    await bench.cut(bench.random.uniform(0.0, 3.0), "a job was sent")
+
+
+async def _new_boot_file(bench: Bench) -> None:
+    """As the agent wipes a secret, and no moment for the kernel to write more than that."""
+    word = f"# {bench.random.random()}"
+    await bench.machine.shell.run(
+        f"""/opt/polar-appliance/current/bin/python - '{word}' <<'EOF'
+import pathlib, sys
+from appliance.setup import fat
+path = pathlib.Path("/boot/firmware/polar-appliance.toml")
+fat.replace(path, path.read_bytes() + sys.argv[1].encode())
+EOF"""
+    )
+    await bench.cut(0.0, "the boot file was replaced")
+    assert word in await asyncio.to_thread(bench.machine.card.boot_file, bench.folder)
