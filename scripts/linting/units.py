@@ -16,7 +16,10 @@ PROGRAMS = tuple(
     for program in (
         "opt/polar-appliance/current/bin/python",
         "bin/sh",
+        "lib/systemd/systemd-backlight",
+        "usr/bin/journalctl",
         "usr/bin/ssh-keygen",
+        "usr/lib/systemd/systemd-backlight",
         "usr/sbin/sshd",
     )
 )

@@ -4,166 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "systemd/usr/lib/polar-appliance/data-partition"
-START, MIB = 12582912, 2048  # sectors
-SIZE = 7000  # MiB: 856 of them behind the start
-TABLE = """label: dos
-label-id: 0xdeadbeef
-start=16384, size=1048576, type=c
-start=1064960, size=8388608, type=83
-"""
-TOOLS = ("losetup", "sfdisk", "partx", "mkfs.ext4", "e2fsck", "debugfs", "blkid", "unshare")
+from tests.systemd.cards import (
+    MIB,
+    SIZE,
+    START,
+    TABLE,
+    Card,
+    Place,
+    a_card,
+    a_place,
+    call,
+    needs_root,
+)
 
-# Every step takes a minute; EXPLORE=1 goes through them, else through those that matter most.
-ALL = os.environ.get("EXPLORE") == "1"
-LEAST = r'^("\$\{SFDISK|partx|mkfs|e2label|mount |mv|rm -rf "\$DATA|rm -rf "\$next"$|touch)'
-
-# Kills the script before its N-th command that changes something.
-CUT = r"""
-set -T
-changes='^("\$\{SFDISK|echo .*> |cat|partx|mkfs|e2label|blockdev --fl|mkdir|mount '
-changes+='|install|mv|rm|cp|ch|touch|sync)'
-changes=${CUT_BEFORE:-$changes}
-step=0
-count() {
-    if [[ $BASH_COMMAND =~ $changes ]]; then
-        step=$((step + 1))
-        echo "$step $BASH_COMMAND" >> "$STEPS"
-        if ((step == CUT_AT)); then kill -9 $$; fi
-    fi
-}
-trap count DEBUG
-"""
-
-
-def _missing() -> str:
-    if os.geteuid() != 0:
-        return "partitions are root's work"
-    tools = [tool for tool in TOOLS if shutil.which(tool) is None]
-    return f"not installed: {', '.join(tools)}" if tools else ""
-
-
-pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing())
-
-
-def call(*command: object, check: bool = True, given: str = "") -> str:
-    done = subprocess.run(
-        [str(part) for part in command], input=given, capture_output=True, text=True, check=False
-    )
-    assert not check or done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
-
-
-class Place:
-    """A folder with everything that the script is told to use instead of the machine's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self.data.mkdir()
-        (folder / "cut").write_text(CUT)
-        (folder / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-        self.flash("1")
-
-    def flash(self, version: str) -> None:
-        (self.folder / "version").write_text(f"{version}\n")
-
-    def run(self, cut: int = 0, disk: str = "") -> subprocess.CompletedProcess[str]:
-        steps = self.folder / "steps"
-        steps.write_text("")
-        given = {
-            "POLAR_DISK": disk,
-            "POLAR_DATA": self.data,
-            "POLAR_VERSION_FILE": self.folder / "version",
-            "POLAR_PROBLEM": self.folder / "problem",
-            "POLAR_MACHINE_ID": self.folder / "machine-id",
-            "POLAR_LEDS": self.folder / "leds",
-            "BASH_ENV": self.folder / "cut",
-            "STEPS": steps,
-            "CUT_AT": cut,
-            "CUT_BEFORE": "" if ALL else LEAST,
-        }
-        environment = os.environ | {name: str(value) for name, value in given.items()}
-        return subprocess.run(
-            [SCRIPT], env=environment, capture_output=True, text=True, check=False
-        )
-
-    def succeed(self, disk: str = "") -> None:
-        done = self.run(disk=disk)
-        assert done.returncode == 0, done.stderr
-        assert not (self.folder / "problem").exists()
-
-    def problem(self) -> list[str]:
-        return (self.folder / "problem").read_text().splitlines()
-
-
-class Card(Place):
-    """A card as it comes from the image, in a loop device."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.image = folder / "card.img"
-        self.loop = ""
-        self.insert(SIZE)
-
-    @property
-    def partition(self) -> str:
-        return f"{self.loop}p3"
-
-    def insert(self, size: int = 0, table: str = TABLE) -> None:
-        """Put it in; ``size`` MiB large and flashed with ``table``, when that is given."""
-        if size:
-            with self.image.open("ab") as file:
-                file.truncate(size << 20)
-            call("sfdisk", "-q", self.image, given=table)
-        self.loop = call("losetup", "--partscan", "--show", "-f", self.image).strip()
-        call("partx", "--add", self.loop, check=False)  # what a start of the kernel does
-
-    def pull(self) -> None:
-        if self.mounted:
-            call("umount", self.data)
-        call("losetup", "-d", self.loop)
-
-    @property
-    def mounted(self) -> bool:
-        return os.path.ismount(self.data)
-
-    def start(self, cut: int = 0) -> subprocess.CompletedProcess[str]:
-        return self.run(cut, disk=self.loop)
-
-    def works(self) -> None:
-        self.succeed(self.loop)
-
-    def table(self) -> str:
-        return call("sfdisk", "--dump", self.loop)
-
-
-@contextmanager
-def _card() -> Iterator[Card]:
-    # In memory where there is some: it is flushed to the disk often.
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=base) as folder:
-        try:
-            card = Card(Path(folder))
-        except AssertionError as error:
-            pytest.skip(f"no loop devices with partitions: {error}")
-        try:
-            yield card
-        finally:
-            card.pull()
+pytestmark = needs_root
 
 
 @pytest.fixture
 def card() -> Iterator[Card]:
-    with _card() as card:
+    with a_card() as card:
         yield card
 
 
@@ -212,7 +76,7 @@ def test_a_cut_at_each_step_of_the_first_start_is_mended_by_the_next(card: Card)
 def test_a_cut_while_the_file_system_is_made_begins_anew(card: Card) -> None:
     card.works()
     (card.data / "appliance/key").write_text("half")
-    call("umount", card.data)
+    card.switch_off()
     call("e2label", card.partition, "polar-making")
     card.works()
     assert not (card.data / "appliance/key").exists()
@@ -221,7 +85,7 @@ def test_a_cut_while_the_file_system_is_made_begins_anew(card: Card) -> None:
 def test_a_lost_first_block_is_mended_from_its_copy(card: Card) -> None:
     card.works()
     (card.data / "appliance/key").write_text("mine")
-    call("umount", card.data)
+    card.switch_off()
     call("dd", "if=/dev/zero", f"of={card.partition}", "bs=4096", "count=1")
     card.works()
     assert (card.data / "appliance/key").read_text() == "mine"
@@ -230,7 +94,7 @@ def test_a_lost_first_block_is_mended_from_its_copy(card: Card) -> None:
 def test_damage_that_needs_decisions_is_mended(card: Card) -> None:
     card.works()
     (card.data / "appliance/key").write_text("mine")
-    call("umount", card.data)
+    card.switch_off()
     call("debugfs", "-w", "-R", "clri /system/home", card.partition)
     call("debugfs", "-w", "-R", "ssv state 2", card.partition)  # with errors
     card.works()
@@ -240,7 +104,7 @@ def test_damage_that_needs_decisions_is_mended(card: Card) -> None:
 
 def test_a_clock_at_1970_is_no_damage(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     card.works()
-    call("umount", card.data)
+    card.switch_off()
     monkeypatch.setenv("E2FSCK_TIME", "1000")
     done = card.start()
     assert done.returncode == 0
@@ -249,7 +113,7 @@ def test_a_clock_at_1970_is_no_damage(card: Card, monkeypatch: pytest.MonkeyPatc
 
 def test_a_file_system_that_cannot_be_mounted_says_so(card: Card) -> None:
     card.works()
-    call("umount", card.data)
+    card.switch_off()
     call("debugfs", "-w", "-R", "ssv feature_incompat 0xfff0", card.partition)
     assert card.start().returncode == 1
     assert card.problem() == ["Card is damaged", "Flash a new card"]
@@ -275,7 +139,7 @@ def test_the_boards_light_blinks_for_whoever_has_no_display(card: Card, name: st
     trigger.write_text("mmc0")
     card.works()
     assert trigger.read_text() == "mmc0"
-    call("umount", card.data)
+    card.switch_off()
     call("debugfs", "-w", "-R", "ssv feature_incompat 0xfff0", card.partition)
     assert card.start().returncode == 1
     assert trigger.read_text() == "timer\n"
@@ -311,12 +175,8 @@ def test_a_card_that_was_copied_onto_a_larger_one_grows(card: Card) -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    call("mount", "-t", "tmpfs", "tmpfs", place.data)
-    try:
+    with a_place(tmp_path) as place:
         yield place
-    finally:
-        call("umount", place.data)
 
 
 KEPT = {
@@ -332,6 +192,7 @@ DROPPED = ["etc/NetworkManager/new.conf", "etc/passwd", "var/lib/cloud/instance"
 
 def use(place: Place) -> None:
     """What a root of the first version, and a person, leave behind."""
+    place.switch_off()
     system = place.data / "system"
     for name, text in (KEPT | dict.fromkeys(DROPPED, "old")).items():
         (system / name).parent.mkdir(parents=True, exist_ok=True)
@@ -342,7 +203,7 @@ def use(place: Place) -> None:
     os.mknod(system / "home/pi", 0o20600, 0)
     (system / "home/ann").mkdir(mode=0o700)
     (system / "home/ann/file").write_text("hers")
-    (system / "var.work/work").mkdir(exist_ok=True)
+    (system / "var.work/index").mkdir(exist_ok=True)
 
 
 def fits_the_new_root(place: Place) -> None:
@@ -354,7 +215,7 @@ def fits_the_new_root(place: Place) -> None:
     assert (system / "etc/ssh/ssh_host_ed25519_key").stat().st_mode & 0o777 == 0o600
     assert (system / "version").read_text() == "2\n"
     assert not (system / "next").exists()
-    assert list((system / "var.work").iterdir()) == []
+    assert not (system / "var.work/index").exists()
     # A user of the same name can be made again, and finds the files.
     assert [path.name for path in (system / "home").iterdir()] == ["earlier"]
     assert (system / "home/earlier/ann/file").read_text() == "hers"
@@ -375,6 +236,7 @@ def test_a_second_home_of_the_same_name_replaces_none(place: Place) -> None:
     place.succeed()
     home = place.data / "system/home"
     for version in ("2", "3"):
+        place.switch_off()
         (home / "ann").mkdir()
         (home / "ann/file").write_text(version)
         place.flash(version)
@@ -390,6 +252,7 @@ def test_a_cut_while_another_root_takes_over_loses_nothing(place: Place) -> None
     call("cp", "-a", place.data / "system", used)
     cut, killed = 0, -9
     while killed == -9:
+        place.switch_off()
         shutil.rmtree(place.data / "system")
         call("cp", "-a", used, place.data / "system")
         place.flash("2")

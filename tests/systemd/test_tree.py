@@ -169,13 +169,13 @@ def test_the_hardware_watchdog_is_long_under_either_driver(key: str) -> None:
     assert seconds % HARDWARE_LIMIT > HARDWARE_LIMIT / 2
 
 
-@pytest.mark.parametrize("name", ["etc", "var", "home"])
-def test_no_overlay_waits_for_what_comes_after_it(name: str) -> None:
-    """By default a mount is after local-fs-pre.target, which is after who reads /etc."""
-    unit = UNITS / f"{name}.mount"
+def test_the_layers_are_there_before_local_file_systems() -> None:
+    """By default a service is after local-fs.target, which is after who reads /etc and /var."""
+    unit = UNITS / "polar-data.service"
     assert values(unit, "DefaultDependencies") == ["no"]
-    assert {"local-fs.target", "umount.target"} <= words(unit, "Before")
-    assert words(unit, "Conflicts") == {"umount.target"}
+    assert words(unit, "After") == {"systemd-remount-fs.service"}
+    assert {"local-fs.target", "systemd-journal-flush.service"} <= words(unit, "Before")
+    assert not list(UNITS.glob("*.mount")), "PID 1 holds the jobs of mount units back"
 
 
 def test_a_slow_start_of_python_is_no_failed_line_on_the_display() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from image.vm.container.conftest import Figure, NewCard
 from image.vm.container.machine import Card, Container
 
-BOOTS = 3
+BOOTS = 4
 MOST = 1.3  # times as long as the same root without our stage
-# A container has started after a second. PID 1 holds mounts back for the rest of a second in which
-# it saw five, which alone is most of what our four overlays add here and nothing on a board that
-# takes half a minute: in so short a time seconds are judged, and the ratio in image/vm/machine.
-EXTRA = 3.0  # seconds
+# A container has no kernel, devices or file systems to wait for: the plain root has started within
+# 0.6 s, of which 1.3 times leave 0.2 s for two starts of Python on the same processors, the data
+# partition and the name. A board takes half a minute: its ratio is judged in image/vm/machine.
+EXTRA = 0.5  # seconds
 
 
 def test_everything_has_started(appliance: Container) -> None:
@@ -26,10 +28,36 @@ def test_everything_has_started(appliance: Container) -> None:
         assert appliance.prop(f"{unit}.service", "Result") == "success"
 
 
+@pytest.mark.parametrize("mount", ["etc.mount", "var.mount", "home.mount"])
+def test_whoever_needs_a_layer_waits_for_it(appliance: Container, mount: str) -> None:
+    """polar-data.service mounts them. Who needs which folder systemd knows, but not from where it
+    comes: each one must be named there, unless it starts after all file systems anyway.
+    """
+    assert appliance.prop(mount, "ActiveState") == "active"
+    waiting = set(appliance.prop("polar-data.service", "Before").split())
+    for unit in set(appliance.prop(mount, "Before").split()) - waiting - {"umount.target"}:
+        late = {"local-fs.target", "sysinit.target", "basic.target", "polar-data.service"}
+        assert late & set(appliance.prop(unit, "After").split()), unit
+
+
+def test_all_is_unmounted_at_the_end(new_card: NewCard, base: Path) -> None:
+    """The journal, too, has left /var by then."""
+    card = new_card()
+    with Container(card, base) as container:
+        assert container.prop("systemd-journal-flush.service", "ActiveState") == "active"
+    told = container.console_text()
+    for name in ("home", "var"):
+        assert f"Unmounted {name}.mount" in told
+    assert "FAILED" not in told
+    card.remove()
+
+
 def test_boot_is_about_as_quick_as_without_us(
     new_card: NewCard, base: Path, figure: Figure
 ) -> None:
-    """The median of some boots each, in turn, on this machine with its present load."""
+    """Some boots each, in turn. Whatever else this machine does only adds to one: the quickest
+    are compared.
+    """
     cards = {"without": new_card(plain=True), "with": new_card()}
     seconds: dict[str, list[float]] = {name: [] for name in cards}
     for card in cards.values():  # the first boot of each makes keys and folders
@@ -40,9 +68,14 @@ def test_boot_is_about_as_quick_as_without_us(
             seconds[name].append(_boot(card, base))
     for card in cards.values():
         card.remove()
-    without, ours = median(seconds["without"]), median(seconds["with"])
-    shown = "; ".join(f"{name} {', '.join(f'{s:.2f}' for s in seconds[name])}" for name in seconds)
-    figure(f"boot to multi-user.target in seconds: {shown}; medians {ours / without:.2f} times")
+    without, ours = min(seconds["without"]), min(seconds["with"])
+    shown = "; ".join(
+        f"{name} {', '.join(f'{s:.2f}' for s in taken)}, median {median(taken):.2f}"
+        for name, taken in seconds.items()
+    )
+    figure(
+        f"boot to multi-user.target in seconds: {shown}; the quickest {ours / without:.2f} times"
+    )
     assert ours <= without * MOST or ours - without <= EXTRA
 
 

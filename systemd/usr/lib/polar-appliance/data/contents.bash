@@ -27,13 +27,10 @@ readonly GROUP=870 # polar, by the number that it has everywhere
 # The upper layers, their work folders and the state. The layers' own modes are those of /etc,
 # /var and /home.
 make_folders() {
-    local layer
+    local system=$DATA/system
     install -d -m 0755 "$DATA"
-    install -d -m 0700 "$DATA/system"
-    for layer in etc var home; do
-        install -d -m 0755 "$DATA/system/$layer"
-        install -d -m 0700 "$DATA/system/$layer.work"
-    done
+    install -d -m 0700 "$system" "$system"/{etc,var,home}.work
+    install -d -m 0755 "$system"/{etc,var,home}
     # Sticky: each daemon replaces only its own files. setgid: both can read them.
     install -d -o 0 -g "$GROUP" -m 3770 "$DATA/appliance"
 }
