@@ -80,7 +80,8 @@ class JournalHandler(logging.Handler):
             "THREAD_NAME": record.threadName or "",
             "COMPONENT": component(record.name),
             "UNIT": self._fields.unit,
-            "JOB_ID": self._fields.job(),
+            # A line about a print that has just ended names it itself (extra={"job_id": …}).
+            "JOB_ID": getattr(record, "job_id", "") or self._fields.job(),
         }
         return {name: text for name, text in fields.items() if text}
 

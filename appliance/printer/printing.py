@@ -284,7 +284,8 @@ class Printing:
         if view is None:
             return
         self._kept = view.state
-        log.info("print %s (job %s): %s %s", view.name, view.job_id, view.state, view.reason)
+        words = (view.name, view.job_id, view.state, view.reason)
+        log.info("print %s (job %s): %s %s", *words, extra={"job_id": view.job_id})
         try:
             self._record.save(view)
         except StorageError as error:

@@ -73,6 +73,13 @@ def test_a_record_with_all_its_fields(
     assert "JOB_ID" not in second
 
 
+def test_a_line_about_a_job_that_has_just_ended_names_it(
+    journal: Journal, log: logging.Logger
+) -> None:
+    log.info("completed", extra={"job_id": "P3D1-42"})
+    assert journal.entries[0]["JOB_ID"] == "P3D1-42"
+
+
 @pytest.mark.parametrize(
     ("level", "priority"),
     [(10, "7"), (15, "7"), (20, "6"), (30, "4"), (35, "4"), (40, "3"), (50, "2")],

@@ -152,6 +152,18 @@ async def test_a_first_reading_gives_up_when_the_daemon_ends(
     assert await asyncio.to_thread(given_up.wait, 20)
 
 
+async def test_each_line_about_a_state_carries_its_job(
+    record: Record[api.Job], file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = Printing(PrinterSettings(), record)
+    await one.prepare(request(file))
+    with caplog.at_level("INFO"):
+        one.begin("k", Marlin(), 0.0)
+    told = [entry for entry in caplog.records if entry.msg.startswith("print ")]
+    assert [vars(entry)["job_id"] for entry in told] == ["123"]
+    one.close()
+
+
 async def test_a_first_reading_tells_what_the_slicer_did_not(
     record: Record[api.Job], file: Path
 ) -> None:
