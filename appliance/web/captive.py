@@ -26,8 +26,10 @@ API_TYPE = "application/captive+json"  # RFC 8908, section 4
 DNSMASQ = f"""\
 # Every name is us, also without a way to the internet.
 address=/#/{HOTSPOT_ADDRESS}
-# What else is asked (AAAA, HTTPS) has no answer: a refusal would be asked again and again.
+# What else is asked (AAAA, HTTPS) has no answer, neither by us nor by a server that a cable leads
+# to: a refusal would be asked again and again, and a real address leads past us.
 local=/#/
+no-resolv
 # Captive-portal API (RFC 8910, DHCP option 114), for those that do not probe.
 dhcp-option-force=114,http://{HOTSPOT_ADDRESS}{API_PATH}
 """

@@ -118,6 +118,7 @@ def test_dnsmasq_is_told_every_name_and_option_114() -> None:
     assert lines == [
         "address=/#/10.42.0.1",
         "local=/#/",
+        "no-resolv",
         "dhcp-option-force=114,http://10.42.0.1/captive-portal",
     ]
 
