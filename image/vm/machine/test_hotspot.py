@@ -73,6 +73,8 @@ async def test_a_phone_joins_and_gets_an_address(machine: Machine) -> None:
 
 
 async def test_every_name_leads_to_us(machine: Machine) -> None:
+    """Also where a cable has brought a name server, and when more than an address is asked."""
+    await machine.shell.run("echo nameserver 192.0.2.53 >/etc/resolv.conf && pkill -HUP dnsmasq")
     for name in ("connectivitycheck.gstatic.com", "captive.apple.com", "anything.example"):
         told = await machine.shell.run(f"{PHONE} {BUSYBOX} nslookup {name} {GATEWAY}")
         assert GATEWAY in told.split("Name:")[-1]
