@@ -146,23 +146,30 @@ async def test_a_cut_of_the_setup(bench: Bench, number: int) -> None:
 @pytest.mark.parametrize("number", range(PRINTS))
 async def test_a_cut_of_a_print(bench: Bench, number: int) -> None:
     """The interrupted job has an end and a reason after the next start."""
-    cloud = bench.cloud
     async with Printer(bench.folder / "adapter0") as printer:
-        await printer.plug()
-        await until(
-            lambda: snapshot(bench.machine), lambda s: s.link is LinkState.READY,
-            PRINT_LIMIT, "printer ready",
-        )  # fmt: skip
-        await cloud.wait_for(code_is(0), PRINT_LIMIT)
-        job_id = cloud.queue(f"cut {number}", model(layers=200))
-        await cloud.start_print(job_id)
-        await cloud.wait_for(code_is(3), PRINT_LIMIT)
+        job_id = await _start_print(bench, printer)
+        await bench.cloud.wait_for(code_is(3), PRINT_LIMIT)
         await bench.cut(bench.random.uniform(0.0, 20.0), "a print's start")
     await bench.start()
     await bench.no_loops()
-    await cloud.wait_for(
+    await bench.cloud.wait_for(
         lambda state: any(one.job_id == job_id for one in state.printer().past), END_LIMIT
     )
+
+
+async def _start_print(bench: Bench, printer: Printer) -> str:
+    """Plug the printer in, take what the print before left off its plate, and send a job."""
+    await printer.plug()
+    await until(
+        lambda: snapshot(bench.machine), lambda s: s.link is LinkState.READY,
+        PRINT_LIMIT, "printer ready",
+    )  # fmt: skip
+    await bench.cloud.wait_for(code_is(0, 15), PRINT_LIMIT)
+    await bench.machine.shell.run("polar-appliance plate-clear")
+    await bench.cloud.wait_for(code_is(0), PRINT_LIMIT)
+    job_id = bench.cloud.queue("to be cut", model(layers=200))
+    await bench.cloud.start_print(job_id)
+    return job_id
 
 
 @pytest.mark.parametrize("number", range(UPDATES))
@@ -185,10 +192,9 @@ async def _new_root(bench: Bench) -> None:
 
 
 async def _taken_job(bench: Bench) -> None:
-    await bench.cloud.wait_for(code_is(0, 15), PRINT_LIMIT)
-    job_id = bench.cloud.queue("taken", model(layers=400))
-    await bench.cloud.start_print(job_id)
-    await bench.cut(bench.random.uniform(0.0, 3.0), "a job was sent")
+    async with Printer(bench.folder / "adapter0") as printer:
+        await _start_print(bench, printer)
+        await bench.cut(bench.random.uniform(0.0, 3.0), "a job was sent")
 
 
 async def _new_boot_file(bench: Bench) -> None:
