@@ -125,6 +125,7 @@ class Machine:
     def _command(self) -> list[str]:
         kernel = (NOW / "kernel").resolve()
         return [
+            *("setpriv", "--pdeathsig", "KILL"),  # it does not outlive tests that are broken off
             "qemu-system-aarch64",
             *("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", str(MEMORY)),
             *("-accel", "tcg,thread=multi,tb-size=256", "-display", "none", "-S"),
