@@ -84,9 +84,12 @@ def new_card(pytestconfig: pytest.Config, base: Path, own: Path) -> NewCard:
     folder.mkdir(exist_ok=True)
     run("mount", "-t", "tmpfs", "-o", "mode=755", "cards", folder)
 
-    def make(*, plain: bool = False, data_size: str = "512M") -> Card:
+    def make(*, plain: bool = False, data_size: str = "512M", cloud_init: bool = False) -> Card:
         layers = [base] if plain else [own, base]
-        return Card(layers, folder, data_size=data_size, plain=plain)
+        card = Card(layers, folder, data_size=data_size, plain=plain)
+        if not cloud_init:  # Debian's own would look for clouds around the container
+            card.add("/etc/cloud/cloud-init.disabled", "")
+        return card
 
     return make
 
