@@ -68,12 +68,19 @@ class Machine:
                 *self._command(), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         async with asyncio.timeout(QEMU_LIMIT):
-            while not (self.folder / "qmp").exists():
-                assert self._process.returncode is None, f"qemu ended: see {log.name}"
-                await asyncio.sleep(0.05)
-        self.qmp = await Qmp.connect(self.folder / "qmp")
+            self.qmp = await self._connect(Path(log.name))
         self.shell = await Shell.connect(self.folder / "shell")
         await self.qmp.order("cont")
+
+    async def _connect(self, log: Path) -> Qmp:
+        """The monitor, once qemu listens; its socket has a name some moments before."""
+        assert self._process is not None
+        while True:
+            assert self._process.returncode is None, f"qemu ended: see {log}"
+            try:
+                return await Qmp.connect(self.folder / "qmp")
+            except (FileNotFoundError, ConnectionRefusedError):
+                await asyncio.sleep(0.05)
 
     async def cut(self) -> None:
         """The power cut: qemu is killed at once."""
