@@ -56,6 +56,7 @@ def test_a_new_card_names_no_display(tmp_path: Path) -> None:
         '[panel]\r\n\tdisplay="ssd1306"\r\n',
         'panel.display = "ssd1306" # the small one\n',
         'panel = { "display" = "ssd1306" }\n',
+        'panel = { title = "#1", display = "ssd1306" }\n',
     ],
 )
 def test_a_display_that_is_named_anywhere_is_looked_at(

@@ -29,7 +29,7 @@ from image.vm.container.journal import Journal
 BOOT_LIMIT = 90.0  # seconds until all jobs of the boot are done, on a loaded machine
 STOP_LIMIT = 180.0  # a shutdown waits for what the whole machine is writing
 COMMAND_LIMIT = 60.0
-PORTS = Path("/dev/pts")  # of this namespace alone; see ports.py
+PORTS = Path("/dev/pts")  # of this namespace alone; see offline
 INSIDE_PORTS = "/dev/serial-ports"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"}
 _numbers = itertools.count(1)

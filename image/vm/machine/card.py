@@ -87,10 +87,7 @@ class Card:
     def boot_file(self, work: Path) -> str:
         """What polar-appliance.toml says once the next start's check has mended the FAT."""
         part = self.partition(work / "boot.img", BOOT_START, BOOT_SIZE)
-        mended = subprocess.run(
-            ["fsck.fat", "-a", part], capture_output=True, text=True, check=False
-        )
-        assert mended.returncode in (0, MENDED), mended.stdout
+        _mend("fsck.fat", "-a", part)
         told = run("mtype", "-i", part, "::polar-appliance.toml")
         part.unlink()
         return told
@@ -116,12 +113,15 @@ class Card:
                 continue
             part = self.partition(work / "part.img", start, size)
             if start == ROOT_START or has_ext4(part):  # else cut off before it was made
-                mended = subprocess.run(
-                    ["e2fsck", "-f", "-p", part], capture_output=True, text=True, check=False
-                )
-                assert mended.returncode in (0, MENDED), mended.stdout
+                _mend("e2fsck", "-f", "-p", part)
                 run("e2fsck", "-f", "-n", part)
             part.unlink()
+
+
+def _mend(*command: str | Path) -> None:
+    """Let a checker mend what it does without asking. Raises AssertionError for anything else."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode in (0, MENDED), done.stdout
 
 
 def has_ext4(part: Path) -> bool:

@@ -11,7 +11,7 @@ disk_id=504f4c41                        # of the MBR, and so of PARTUUID
 
 # add_machine ROOT KERNEL: the kernel's modules, and the tests' own way in.
 add_machine() {
-    cp -a "$2/root/." "$1/"
+    cp -a "$2/tree/." "$1/"
     (cd "$machine/overlay" && find . \( -type f -o -type l \) -print0) |
         while IFS= read -r -d '' file; do
             mkdir -p "$1/$(dirname "$file")"
